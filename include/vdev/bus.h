@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Trap dispatch: from a guest's access to a device's register to the function that emulates it.
+ * Counts every access, per device, register and direction. Decodes no instruction: the hypervisor
+ * hands over address, width and value as its hardware reported them.
+ */
+#ifndef VDEV_BUS_H
+#define VDEV_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One access; `value` is what is written, or where the device leaves what is read. */
+struct vdev_access {
+    uint32_t offset; /* from the start of the device's window; the bus fills it in */
+    uint8_t width;   /* bytes: 1, 2, 4 or 8 */
+    bool write;
+    uint64_t value; /* a read leaves bits above the width zero */
+};
+
+/*
+ * What a device does on an access. VDEV_OK, or VDEV_ERROR_UNSUPPORTED (no such width or alignment
+ * here), VDEV_ERROR_RANGE (no register there), any other error: the guest then gets an abort.
+ */
+typedef int vdev_access_function(void *device, struct vdev_access *access);
+
+/* Counts modulo 2^32: take differences. */
+struct vdev_register_count {
+    uint32_t reads;
+    uint32_t writes;
+};
+
+/* A device's window of addresses. All of it belongs to the caller; `busy` and counts are the bus's. */
+struct vdev_bus_window {
+    uint64_t address;
+    uint32_t length; /* bytes, a multiple of 4 */
+    vdev_access_function *access;
+    void *device;
+    const char *name;                   /* for reports */
+    struct vdev_register_count *counts; /* one per 4 bytes of length, or NULL: not counted */
+    bool busy;
+};
+
+struct vdev_bus {
+    struct vdev_bus_window *windows; /* sorted by address */
+    size_t count;
+    struct vdev_bus_window *last; /* the window of the last access: devices are used in runs */
+    uint64_t unclaimed;           /* accesses that no window claimed, or that a device refused */
+};
+
+/*
+ * Take over a list of windows, sorted by address, not overlapping.
+ * VDEV_ERROR_INVALID: empty, unsorted, overlapping or wrapping window, zero or odd length, or a
+ * window without a function.
+ */
+int vdev_bus_init(struct vdev_bus *bus, struct vdev_bus_window *windows, size_t count);
+
+/*
+ * Pass one access to its device. Call it from the device's one context, for each trapped access.
+ * VDEV_OK; VDEV_ERROR_RANGE: nobody claims all of [address, address + width); VDEV_ERROR_UNSUPPORTED:
+ * width not 1, 2, 4, 8, or not aligned to itself; VDEV_ERROR_BUSY: the device is in the middle of
+ * another access; or what the device returned. The hypervisor answers an error as its architecture
+ * says (on ARM: a synchronous external abort into the guest).
+ */
+int vdev_bus_dispatch(struct vdev_bus *bus, uint64_t address, struct vdev_access *access);
+
+#endif
