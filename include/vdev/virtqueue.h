@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Virtqueues: the device's end and the driver's end of a ring in shared memory.
+ *
+ * Split rings [VIRTIO 1.4 §2.7]; nothing in the interface is peculiar to them, so that packed rings
+ * [VIRTIO 1.4 §2.8] fit behind the same functions. Everything the other end writes is hostile: it is
+ * read once, checked, and only then used. Neither end allocates, blocks, or calls back, except where
+ * a function takes a handler.
+ *
+ * Two kinds of failure, at the device's end. A chain that is malformed (an address that is not
+ * memory, a readable descriptor after a writable one, a bad indirect table, 2^32 bytes or more) goes
+ * back to the driver with used length 0, is counted, and the queue goes on. A ring that is corrupt
+ * (available index ahead by more than the queue, a head or next index out of range, a loop) latches
+ * the queue: every later call returns VDEV_ERROR_CORRUPT until it is started anew.
+ */
+#ifndef VDEV_VIRTQUEUE_H
+#define VDEV_VIRTQUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vdev/buffer.h>
+#include <vdev/memory.h>
+
+#define VDEV_VIRTQUEUE_SIZE_MAXIMUM 32768u
+
+/* How a queue is set up: what a driver writes into a transport's registers before it goes live. */
+struct vdev_virtqueue_configuration {
+    uint16_t size;               /* descriptors; split: a power of two */
+    uint64_t descriptor_address; /* guest addresses of the descriptor table, ... */
+    uint64_t driver_address;     /* ... the available ring, ... */
+    uint64_t device_address;     /* ... and the used ring */
+    bool packed;                 /* VIRTIO_F_RING_PACKED was negotiated */
+    bool indirect;               /* VIRTIO_F_INDIRECT_DESC was negotiated */
+    bool event_index;            /* VIRTIO_F_EVENT_IDX was negotiated */
+    uint16_t start_index;        /* where a moved queue goes on; 0 for a new one */
+};
+
+/* Bytes that the three parts of a split ring of this size take [VIRTIO 1.4 §2.7]; alignments 16, 2, 4. */
+size_t vdev_virtqueue_descriptor_bytes(uint16_t size);
+size_t vdev_virtqueue_driver_bytes(uint16_t size);
+size_t vdev_virtqueue_device_bytes(uint16_t size);
+
+/* ---- the device's end ---- */
+
+/*
+ * A live queue at the device's end. A type of its own: no late write to a transport's register can
+ * reach it. The fields are the implementation's.
+ */
+struct vdev_device_queue {
+    const struct vdev_memory *memory;
+    void *descriptors;
+    void *available;
+    void *used;
+    uint16_t size;
+    uint16_t next_available; /* available entries taken so far */
+    uint16_t next_used;      /* used entries published so far */
+    uint16_t signalled;      /* next_used at the last decision about an interrupt */
+    bool indirect;
+    bool event_index;
+    bool live;
+    bool corrupt;
+    uint64_t chains;    /* taken, for reports */
+    uint64_t malformed; /* of these, given back with length 0 */
+};
+
+/*
+ * One request as the driver made it, in private memory: the buffers it may be read from come first,
+ * then those it may be written to. The list of buffers is the caller's; it bounds how long a chain
+ * this device takes (pieces of memory, not descriptors: a buffer that crosses regions is split).
+ */
+struct vdev_chain {
+    struct vdev_buffer *buffers;
+    size_t capacity;       /* of `buffers` */
+    uint16_t id;           /* what to give back */
+    size_t readable_count; /* buffers[0 .. readable_count) */
+    size_t writable_count; /* buffers[readable_count .. readable_count + writable_count) */
+    uint32_t readable_length; /* bytes */
+    uint32_t writable_length;
+};
+
+static inline struct vdev_cursor vdev_chain_reader(const struct vdev_chain *chain)
+{
+    return vdev_cursor(chain->buffers, chain->readable_count);
+}
+
+static inline struct vdev_cursor vdev_chain_writer(const struct vdev_chain *chain)
+{
+    return vdev_cursor(chain->buffers + chain->readable_count, chain->writable_count);
+}
+
+/*
+ * Make a queue live. The ring's addresses are resolved here, once; `memory` stays the caller's and
+ * unchanged while the queue lives. VDEV_ERROR_INVALID: size zero, over the maximum or not a power of
+ * two; VDEV_ERROR_RANGE: a part is misaligned, not memory, or not in one region;
+ * VDEV_ERROR_UNSUPPORTED: packed. The queue is then not live.
+ */
+int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
+                            const struct vdev_virtqueue_configuration *configuration);
+
+/* End its life: nothing of the ring is touched after this. Allowed at any time. */
+void vdev_device_queue_stop(struct vdev_device_queue *queue);
+
+/*
+ * Take the next chain. VDEV_OK; VDEV_ERROR_EMPTY; VDEV_ERROR_CORRUPT (latched: tell the device core);
+ * VDEV_ERROR_STATE (not live). Malformed chains, and chains that need more than `capacity` buffers,
+ * are given back on the way, at most `size` of them in one call.
+ */
+int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *chain);
+
+/*
+ * Give a chain back: `written` bytes were written from the start of its writable part. Chains may
+ * come back in any order, each once. The driver sees it at once; ask vdev_device_queue_signal
+ * after a batch. Does nothing on a queue that is not live or is corrupt.
+ */
+void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written);
+
+/* Has the driver asked to be interrupted for what was given back since the last call? */
+bool vdev_device_queue_signal(struct vdev_device_queue *queue);
+
+/*
+ * Ask the driver not to notify (before working through a queue). A hint only: it may still do so.
+ */
+void vdev_device_queue_disarm(struct vdev_device_queue *queue);
+
+/*
+ * Ask to be notified of the next chain, then look again behind a full fence: true if there is one
+ * already, and the caller must go on taking. Only when this returned false may it go idle.
+ */
+bool vdev_device_queue_arm(struct vdev_device_queue *queue);
+
+/*
+ * The loop around the four functions above, once for all devices: disarm, take up to `budget` chains
+ * and hand each to `handle`, arm when there are no more. `handle` gives its chain back, now or later,
+ * and returns true; or returns false to leave off (the device below is full): the chain is then
+ * untaken, stays first in the ring, and the caller runs the loop again when there is room; the
+ * driver is not asked to notify meanwhile. *more is set if chains may be left (budget used up, or
+ * handle returned false). Returns VDEV_OK, or VDEV_ERROR_CORRUPT or VDEV_ERROR_STATE as take does.
+ */
+int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *chain,
+                          unsigned budget, bool (*handle)(void *device, struct vdev_chain *chain),
+                          void *device, bool *more);
+
+/* ---- the driver's end ---- */
+
+/* What the driver's end keeps for each descriptor, where the device cannot reach it. */
+struct vdev_driver_slot {
+    void *token;       /* the caller's name for the request whose head this is; NULL: not a head */
+    uint32_t writable; /* bytes the device may write */
+    uint16_t next;     /* next free, or next of the chain */
+    uint16_t count;    /* descriptors in the chain */
+};
+
+/*
+ * The memory of a queue at the driver's end. All of it is the caller's, and stays until the device
+ * has been reset. The ring is shared with the device; the slots never are.
+ */
+struct vdev_driver_queue_memory {
+    struct vdev_buffer descriptors; /* vdev_virtqueue_descriptor_bytes(size), aligned to 16 */
+    struct vdev_buffer driver;      /* vdev_virtqueue_driver_bytes(size), aligned to 2 */
+    struct vdev_buffer device;      /* vdev_virtqueue_device_bytes(size), aligned to 4 */
+    struct vdev_driver_slot *slots; /* `size` of them */
+    struct vdev_buffer indirect;    /* size * 16 * indirect_count bytes, aligned to 16; or empty */
+    uint16_t indirect_count;        /* descriptors in each request's indirect table; 0: none */
+};
+
+struct vdev_driver_queue {
+    struct vdev_driver_queue_memory memory;
+    uint16_t size;
+    uint16_t free_head;
+    uint16_t free_count;
+    uint16_t next_available; /* entries added so far */
+    uint16_t published;      /* of these, made visible to the device */
+    uint16_t notified;       /* `published` at the last decision about a notification */
+    uint16_t next_used;      /* used entries taken so far */
+    bool indirect;
+    bool event_index;
+    bool corrupt;
+};
+
+/*
+ * Lay out an empty ring. Of the configuration, size, packed, indirect and event_index count; its
+ * addresses are filled in from the memory's bus addresses, for the transport. VDEV_ERROR_INVALID:
+ * size, alignment or length of a part; VDEV_ERROR_UNSUPPORTED: packed.
+ */
+int vdev_driver_queue_start(struct vdev_driver_queue *queue,
+                            const struct vdev_driver_queue_memory *memory,
+                            struct vdev_virtqueue_configuration *configuration);
+
+/*
+ * Add a request: the device reads the first list and writes the second. Every buffer has a bus
+ * address. `token` is not NULL. VDEV_ERROR_INVALID: no buffers, a buffer longer than 2^32 - 1 or
+ * without a bus address; VDEV_ERROR_FULL: not enough descriptors free; VDEV_ERROR_CORRUPT. The
+ * device sees nothing of it until vdev_driver_queue_publish.
+ */
+int vdev_driver_queue_add(struct vdev_driver_queue *queue, const struct vdev_buffer *readable,
+                          size_t readable_count, const struct vdev_buffer *writable,
+                          size_t writable_count, void *token);
+
+/* Make all added requests visible; true if the device wants to be notified of them. */
+bool vdev_driver_queue_publish(struct vdev_driver_queue *queue);
+
+/*
+ * Take back a request that the device has finished, in the device's order. *written is clamped to
+ * what the device was allowed to write. VDEV_ERROR_EMPTY; VDEV_ERROR_CORRUPT (an id out of range or
+ * not in flight, an index that jumped): latched, reset the device.
+ */
+int vdev_driver_queue_take(struct vdev_driver_queue *queue, void **token, uint32_t *written);
+
+/* As at the device's end: suppress interrupts; ask for the next, and look again behind a fence. */
+void vdev_driver_queue_disarm(struct vdev_driver_queue *queue);
+bool vdev_driver_queue_arm(struct vdev_driver_queue *queue);
+
+/*
+ * After the device was reset: hands back the tokens still in flight, one for each call, NULL at the
+ * end. So that a front-end can fail what will never complete.
+ */
+void *vdev_driver_queue_drain(struct vdev_driver_queue *queue);
+
+#endif
