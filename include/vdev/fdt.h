@@ -18,10 +18,9 @@
 #include <stdint.h>
 
 #define VDEV_FDT_PATH_MAXIMUM 128u
-#define VDEV_FDT_NAME_MAXIMUM 32u /* of a property's name, the end included [Devicetree §2.2.4.1] \
-                                   */
+#define VDEV_FDT_NAME_MAXIMUM 32u /* of a property, with its end [Devicetree §2.2.4.1] */
 
-/* What went wrong, for one line to a person. Written only when a function fails; the caller's. */
+/* What went wrong, for one line to a person. Written only by a function that fails. */
 struct vdev_fdt_error {
     int status;                           /* what the function returned */
     char node[VDEV_FDT_PATH_MAXIMUM];     /* path, terminated; shortened if longer; may be empty */
@@ -196,8 +195,7 @@ struct vdev_guest_description {
     struct vdev_fdt_range initrd; /* size 0: none */
     const struct vdev_guest_device *devices;
     size_t device_count;
-    const char
-        *machine; /* root's `compatible`; NULL: "linux,dummy-virt", a machine with no board */
+    const char *machine; /* root's `compatible`; NULL: "linux,dummy-virt", which needs no board */
 };
 
 /*
