@@ -105,7 +105,9 @@ void vdev_device_queue_stop(struct vdev_device_queue *queue);
 /*
  * Take the next chain. VDEV_OK; VDEV_ERROR_EMPTY; VDEV_ERROR_CORRUPT (latched: tell the device core);
  * VDEV_ERROR_STATE (not live). Malformed chains, and chains that need more than `capacity` buffers,
- * are given back on the way, at most `size` of them in one call.
+ * are given back on the way, at most `size` of them in one call (then VDEV_ERROR_EMPTY as well, and
+ * vdev_device_queue_arm says that there are more). So ask vdev_device_queue_signal after EMPTY too.
+ * Descriptors of length 0 are legal and make no buffer: a chain may have none at all.
  */
 int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *chain);
 
@@ -116,7 +118,10 @@ int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *c
  */
 void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written);
 
-/* Has the driver asked to be interrupted for what was given back since the last call? */
+/*
+ * Has the driver asked to be interrupted for what was given back since the last call? Ask at least
+ * once in 65535 chains given back: indices have 16 bits.
+ */
 bool vdev_device_queue_signal(struct vdev_device_queue *queue);
 
 /*
@@ -136,7 +141,8 @@ bool vdev_device_queue_arm(struct vdev_device_queue *queue);
  * and returns true; or returns false to leave off (the device below is full): the chain is then
  * untaken, stays first in the ring, and the caller runs the loop again when there is room; the
  * driver is not asked to notify meanwhile. *more is set if chains may be left (budget used up, or
- * handle returned false). Returns VDEV_OK, or VDEV_ERROR_CORRUPT or VDEV_ERROR_STATE as take does.
+ * handle returned false). Malformed chains count against the budget. Returns VDEV_OK, or
+ * VDEV_ERROR_CORRUPT or VDEV_ERROR_STATE as take does. Ask vdev_device_queue_signal afterwards.
  */
 int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *chain,
                           unsigned budget, bool (*handle)(void *device, struct vdev_chain *chain),
@@ -174,6 +180,7 @@ struct vdev_driver_queue {
     uint16_t published;      /* of these, made visible to the device */
     uint16_t notified;       /* `published` at the last decision about a notification */
     uint16_t next_used;      /* used entries taken so far */
+    uint16_t drained;        /* slots that drain has looked at */
     bool indirect;
     bool event_index;
     bool corrupt;
@@ -181,8 +188,9 @@ struct vdev_driver_queue {
 
 /*
  * Lay out an empty ring. Of the configuration, size, packed, indirect and event_index count; its
- * addresses are filled in from the memory's bus addresses, for the transport. VDEV_ERROR_INVALID:
- * size, alignment or length of a part; VDEV_ERROR_UNSUPPORTED: packed.
+ * addresses are filled in from the memory's bus addresses, for the transport, and its start index
+ * with 0. VDEV_ERROR_INVALID: size, or a part's length, alignment or missing bus address;
+ * VDEV_ERROR_UNSUPPORTED: packed. Interrupts start out asked for.
  */
 int vdev_driver_queue_start(struct vdev_driver_queue *queue,
                             const struct vdev_driver_queue_memory *memory,
@@ -190,9 +198,10 @@ int vdev_driver_queue_start(struct vdev_driver_queue *queue,
 
 /*
  * Add a request: the device reads the first list and writes the second. Every buffer has a bus
- * address. `token` is not NULL. VDEV_ERROR_INVALID: no buffers, a buffer longer than 2^32 - 1 or
- * without a bus address; VDEV_ERROR_FULL: not enough descriptors free; VDEV_ERROR_CORRUPT. The
- * device sees nothing of it until vdev_driver_queue_publish.
+ * address; empty ones are left out. `token` is not NULL, or VDEV_ERROR_INVALID; also: no bytes,
+ * 2^32 bytes or more [VIRTIO 1.4 §2.7.5], a buffer without a bus address, more buffers than this
+ * queue could ever hold. VDEV_ERROR_FULL: not enough descriptors free; VDEV_ERROR_CORRUPT: latched.
+ * The device sees nothing of it until vdev_driver_queue_publish.
  */
 int vdev_driver_queue_add(struct vdev_driver_queue *queue, const struct vdev_buffer *readable,
                           size_t readable_count, const struct vdev_buffer *writable,
@@ -214,7 +223,8 @@ bool vdev_driver_queue_arm(struct vdev_driver_queue *queue);
 
 /*
  * After the device was reset: hands back the tokens still in flight, one for each call, NULL at the
- * end. So that a front-end can fail what will never complete.
+ * end. So that a front-end can fail what will never complete. The queue is of no use from the first
+ * call on (as if corrupt) until it is started anew.
  */
 void *vdev_driver_queue_drain(struct vdev_driver_queue *queue);
 
