@@ -114,7 +114,8 @@ int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *c
 /*
  * Give a chain back: `written` bytes were written from the start of its writable part. Chains may
  * come back in any order, each once. The driver sees it at once; ask vdev_device_queue_signal
- * after a batch. Does nothing on a queue that is not live or is corrupt.
+ * after a batch. Does nothing on a queue that is not live or is corrupt, nor when none is taken:
+ * but a chain taken before the queue was started anew must not come back to it.
  */
 void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written);
 

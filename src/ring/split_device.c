@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device's end of a split ring [VIRTIO 1.4 §2.7]. Everything in the descriptor table, in the
+ * available ring and in indirect tables may change under our eyes: each descriptor is copied once,
+ * and only the copy is looked at. What a chain is to the device afterwards, buffers and lengths, is
+ * all in private memory. The data in the buffers stays shared; that is the back-end's to know.
+ */
+#include <vdev/status.h>
+#include <vdev/virtqueue.h>
+
+#include "core/mem.h"
+#include "ring/split.h"
+
+int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
+                            const struct vdev_virtqueue_configuration *configuration)
+{
+    uint16_t size = configuration->size;
+
+    memset(queue, 0, sizeof *queue);
+    if (configuration->packed) {
+        return VDEV_ERROR_UNSUPPORTED;
+    }
+    if (!ring_size_is_valid(size)) {
+        return VDEV_ERROR_INVALID;
+    }
+    queue->descriptors =
+        vdev_memory_pointer(memory, configuration->descriptor_address,
+                            vdev_virtqueue_descriptor_bytes(size), VRING_DESC_ALIGN_SIZE, false);
+    queue->available =
+        vdev_memory_pointer(memory, configuration->driver_address,
+                            vdev_virtqueue_driver_bytes(size), VRING_AVAIL_ALIGN_SIZE, false);
+    queue->used =
+        vdev_memory_pointer(memory, configuration->device_address,
+                            vdev_virtqueue_device_bytes(size), VRING_USED_ALIGN_SIZE, true);
+    if (queue->descriptors == NULL || queue->available == NULL || queue->used == NULL) {
+        return VDEV_ERROR_RANGE;
+    }
+    queue->memory = memory;
+    queue->size = size;
+    queue->next_available = configuration->start_index;
+    queue->next_used = configuration->start_index;
+    queue->signalled = configuration->start_index;
+    queue->indirect = configuration->indirect;
+    queue->event_index = configuration->event_index;
+    queue->live = true;
+    return VDEV_OK;
+}
+
+void vdev_device_queue_stop(struct vdev_device_queue *queue)
+{
+    queue->live = false;
+    queue->corrupt = false;
+}
+
+/* ---- from descriptors to buffers; VDEV_ERROR_INVALID everywhere says: malformed ---- */
+
+/* Append one descriptor's buffer. */
+static int append(const struct vdev_device_queue *queue, struct vdev_chain *chain,
+                  const struct ring_descriptor *descriptor)
+{
+    bool writable = (descriptor->flags & VRING_DESC_F_WRITE) != 0;
+    size_t count = chain->readable_count + chain->writable_count;
+    uint32_t total = chain->readable_length + chain->writable_length;
+
+    /* [VIRTIO 1.4 §2.7.4.2] An empty buffer is of no direction: it stands for nothing. */
+    if (!writable && chain->writable_count != 0) {
+        return VDEV_ERROR_INVALID;
+    }
+    if (descriptor->length == 0) {
+        return VDEV_OK;
+    }
+    if (descriptor->length > UINT32_MAX - total) {
+        return VDEV_ERROR_INVALID;
+    }
+    int pieces = vdev_memory_map(queue->memory, descriptor->address, descriptor->length, writable,
+                                 chain->buffers + count, chain->capacity - count);
+    if (pieces < 0) {
+        return VDEV_ERROR_INVALID;
+    }
+    if (writable) {
+        chain->writable_count += (size_t)pieces;
+        chain->writable_length += descriptor->length;
+    } else {
+        chain->readable_count += (size_t)pieces;
+        chain->readable_length += descriptor->length;
+    }
+    return VDEV_OK;
+}
+
+/*
+ * Copy a descriptor out of an indirect table that is not aligned, or lies across regions: byte by
+ * byte, wherever each byte is. Nobody's driver makes such a table, but the specification lets it.
+ */
+static int gather(const struct vdev_memory *memory, uint64_t address,
+                  struct ring_descriptor *descriptor)
+{
+    struct vdev_buffer pieces[RING_DESCRIPTOR_BYTES];
+    uint8_t bytes[RING_DESCRIPTOR_BYTES];
+    uint32_t words[4];
+    size_t done = 0;
+
+    int count = vdev_memory_map(memory, address, RING_DESCRIPTOR_BYTES, false, pieces,
+                                RING_DESCRIPTOR_BYTES);
+    for (int i = 0; i < count; i++) {
+        for (size_t j = 0; j < pieces[i].length; j++) {
+            bytes[done++] = ((const volatile uint8_t *)pieces[i].pointer)[j];
+        }
+    }
+    if (done != RING_DESCRIPTOR_BYTES) {
+        return VDEV_ERROR_INVALID;
+    }
+    memcpy(words, bytes, sizeof words);
+    for (unsigned i = 0; i < 4; i++) {
+        words[i] = RING_LE32(words[i]);
+    }
+    *descriptor = ring_descriptor_of(words);
+    return VDEV_OK;
+}
+
+/*
+ * Follow an indirect table to its end; `left` descriptors may still come before the chain is longer
+ * than the queue [VIRTIO 1.4 §2.7.5.3]. The WRITE flag of `reference` is ignored, as it must be.
+ */
+static int walk_indirect(const struct vdev_device_queue *queue, struct vdev_chain *chain,
+                         const struct ring_descriptor *reference, unsigned left)
+{
+    uint64_t address = reference->address;
+    uint32_t length = reference->length;
+    unsigned count = length / RING_DESCRIPTOR_BYTES;
+    unsigned index = 0;
+
+    if (!queue->indirect || (reference->flags & VRING_DESC_F_NEXT) != 0 || length == 0 ||
+        length % RING_DESCRIPTOR_BYTES != 0 || count > queue->size ||
+        length - 1 > UINT64_MAX - address) {
+        return VDEV_ERROR_INVALID;
+    }
+    const void *table =
+        vdev_memory_pointer(queue->memory, address, length, sizeof(uint32_t), false);
+    for (; left != 0; left--) {
+        struct ring_descriptor descriptor;
+        if (table != NULL) {
+            descriptor = ring_load_descriptor(table, index);
+        } else if (gather(queue->memory, address + (uint64_t)index * RING_DESCRIPTOR_BYTES,
+                          &descriptor) != VDEV_OK) {
+            return VDEV_ERROR_INVALID;
+        }
+        if ((descriptor.flags & VRING_DESC_F_INDIRECT) != 0 ||
+            append(queue, chain, &descriptor) != VDEV_OK) {
+            return VDEV_ERROR_INVALID;
+        }
+        if ((descriptor.flags & VRING_DESC_F_NEXT) == 0) {
+            return VDEV_OK;
+        }
+        index = descriptor.next;
+        if (index >= count) {
+            return VDEV_ERROR_INVALID;
+        }
+    }
+    return VDEV_ERROR_INVALID;
+}
+
+/* Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. */
+static int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned index)
+{
+    chain->id = (uint16_t)index;
+    chain->readable_count = 0;
+    chain->writable_count = 0;
+    chain->readable_length = 0;
+    chain->writable_length = 0;
+    for (unsigned left = queue->size; left != 0; left--) {
+        struct ring_descriptor descriptor = ring_load_descriptor(queue->descriptors, index);
+        if ((descriptor.flags & VRING_DESC_F_INDIRECT) != 0) {
+            return walk_indirect(queue, chain, &descriptor, left);
+        }
+        if (append(queue, chain, &descriptor) != VDEV_OK) {
+            return VDEV_ERROR_INVALID;
+        }
+        if ((descriptor.flags & VRING_DESC_F_NEXT) == 0) {
+            return VDEV_OK;
+        }
+        index = descriptor.next;
+        if (index >= queue->size) {
+            return VDEV_ERROR_CORRUPT;
+        }
+    }
+    return VDEV_ERROR_CORRUPT; /* more descriptors than there are: a loop */
+}
+
+/* ---- taking and giving ---- */
+
+static int corrupt(struct vdev_device_queue *queue)
+{
+    /* Not live any more, so that one flag decides on the short paths. */
+    queue->live = false;
+    queue->corrupt = true;
+    return VDEV_ERROR_CORRUPT;
+}
+
+/* As vdev_device_queue_take, looking at no more than *budget chains, which it counts down. */
+static int take(struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned *budget)
+{
+    const struct vring_avail *available = queue->available;
+
+    if (!queue->live) {
+        return queue->corrupt ? VDEV_ERROR_CORRUPT : VDEV_ERROR_STATE;
+    }
+    while (*budget != 0) {
+        uint16_t index = ring_load_acquire(&available->idx); /* A */
+        if (index == queue->next_available) {
+            return VDEV_ERROR_EMPTY;
+        }
+        /* The first catches an index that ran ahead or back, the second more in flight than the
+         * queue is long: entries taken count until they are given back. */
+        if ((uint16_t)(index - queue->next_available) > queue->size ||
+            (uint16_t)(index - queue->next_used) > queue->size) {
+            return corrupt(queue);
+        }
+        uint16_t head = ring_load16(&available->ring[queue->next_available & (queue->size - 1u)]);
+        if (head >= queue->size) {
+            return corrupt(queue);
+        }
+        queue->next_available++;
+        queue->chains++;
+        --*budget;
+        int status = walk(queue, chain, head);
+        if (status == VDEV_OK) {
+            return VDEV_OK;
+        }
+        if (status == VDEV_ERROR_CORRUPT) {
+            return corrupt(queue);
+        }
+        queue->malformed++;
+        vdev_device_queue_give(queue, head, 0);
+    }
+    return VDEV_ERROR_EMPTY;
+}
+
+int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *chain)
+{
+    unsigned budget = queue->size;
+    return take(queue, chain, &budget);
+}
+
+void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written)
+{
+    struct vring_used *used = queue->used;
+
+    if (!queue->live || queue->next_used == queue->next_available) {
+        return;
+    }
+    struct vring_used_elem *entry = &used->ring[queue->next_used & (queue->size - 1u)];
+    ring_store32(&entry->id, id);
+    ring_store32(&entry->len, written);
+    queue->next_used++;
+    ring_store_release(&used->idx, queue->next_used); /* B */
+}
+
+/* ---- who wants to be told ---- */
+
+bool vdev_device_queue_signal(struct vdev_device_queue *queue)
+{
+    struct vring_avail *available = queue->available;
+    uint16_t before = queue->signalled;
+    uint16_t now = queue->next_used;
+
+    if (!queue->live || now == before) {
+        return false;
+    }
+    queue->signalled = now;
+    atomic_thread_fence(memory_order_seq_cst); /* D */
+    if (queue->event_index) {
+        return ring_event_passed(ring_load16(ring_used_event(available, queue->size)), now, before);
+    }
+    return (ring_load16(&available->flags) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
+}
+
+void vdev_device_queue_disarm(struct vdev_device_queue *queue)
+{
+    struct vring_used *used = queue->used;
+
+    if (!queue->live) {
+        return;
+    }
+    if (queue->event_index) {
+        /* The entry before the next: as far from being passed as an index can be. */
+        ring_store16(ring_available_event(used, queue->size),
+                     (uint16_t)(queue->next_available - 1u));
+    } else {
+        ring_store16(&used->flags, VRING_USED_F_NO_NOTIFY);
+    }
+}
+
+bool vdev_device_queue_arm(struct vdev_device_queue *queue)
+{
+    struct vring_avail *available = queue->available;
+    struct vring_used *used = queue->used;
+
+    if (!queue->live) {
+        return false;
+    }
+    if (queue->event_index) {
+        ring_store16(ring_available_event(used, queue->size), queue->next_available);
+    } else {
+        ring_store16(&used->flags, 0);
+    }
+    atomic_thread_fence(memory_order_seq_cst); /* C */
+    return ring_load16(&available->idx) != queue->next_available;
+}
+
+int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *chain,
+                          unsigned budget, bool (*handle)(void *device, struct vdev_chain *chain),
+                          void *device, bool *more)
+{
+    *more = false;
+    do {
+        vdev_device_queue_disarm(queue);
+        int status;
+        while ((status = take(queue, chain, &budget)) == VDEV_OK) {
+            if (!handle(device, chain)) {
+                queue->next_available--;
+                queue->chains--;
+                *more = true;
+                return VDEV_OK;
+            }
+        }
+        if (status != VDEV_ERROR_EMPTY) {
+            return status;
+        }
+        if (budget == 0) {
+            *more = true;
+            return VDEV_OK;
+        }
+    } while (vdev_device_queue_arm(queue));
+    return VDEV_OK;
+}
