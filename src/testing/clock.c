@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtual clock of tests. */
+#include <vdev/testing/clock.h>
+
+static uint64_t look(void *context)
+{
+    struct vdev_virtual_clock *virtual_clock = context;
+    virtual_clock->now += virtual_clock->per_look;
+    return virtual_clock->now;
+}
+
+void vdev_virtual_clock_init(struct vdev_virtual_clock *virtual_clock, uint64_t per_look,
+                             uint64_t per_access)
+{
+    virtual_clock->clock = (struct vdev_clock){.now = look, .context = virtual_clock};
+    virtual_clock->now = 0;
+    virtual_clock->per_look = per_look;
+    virtual_clock->per_access = per_access;
+}
+
+void vdev_virtual_clock_advance(struct vdev_virtual_clock *virtual_clock, uint64_t nanoseconds)
+{
+    virtual_clock->now += nanoseconds;
+}
