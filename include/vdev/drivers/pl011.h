@@ -4,7 +4,7 @@
  * class. 8 data bits, no parity, one stop bit, no flow control on the wire.
  *
  * No buffer of its own: `write` goes into the hardware's FIFO until that is full, `read` comes out
- * of it, each at most one FIFO a call. With interrupts the owner calls vdev_console_poll once for
+ * of it, each about one FIFO a call (32 or 64 bytes at the very most). With interrupts the owner calls vdev_console_poll once for
  * each; they are level interrupts, and the driver masks at the UART what its client does not take.
  * Without, the owner calls it from its loop. All calls come from one context.
  */
@@ -22,7 +22,7 @@ struct vdev_pl011_configuration {
     const struct vdev_io *io;       /* the UART's 4 KiB of registers */
     const struct vdev_clock *clock; /* bounds the waits of init */
     uint32_t clock_hertz;           /* UARTCLK */
-    uint32_t baud;                  /* bits per second; 0: leave line settings as the firmware did */
+    uint32_t baud;                  /* bits per second; 0: leave the divisor as the firmware did */
     bool interrupts;                /* false: no interrupt is ever enabled, the owner polls */
 };
 
@@ -39,11 +39,11 @@ struct vdev_pl011 {
     struct vdev_console console; /* the class: hand &pl011.console to a client */
     struct vdev_io io;
     struct vdev_pl011_errors errors;
-    uint32_t mask;        /* UARTIMSC as last written */
-    uint8_t fifo_depth;   /* 16 or 32, from the identification */
+    uint32_t mask;      /* UARTIMSC as last written */
+    uint8_t fifo_depth; /* 16 or 32, from the identification */
     bool interrupts;
-    bool write_wanted;    /* a write took less than asked: owe a `writable` */
-    bool readable_told;   /* `readable` was called, and no read has returned 0 since */
+    bool write_wanted;  /* a write took less than asked: owe a `writable` */
+    bool readable_told; /* `readable` was called, and no read has returned 0 since */
 };
 
 /*
