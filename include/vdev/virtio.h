@@ -66,6 +66,7 @@ struct vdev_virtio_queue {
     struct vdev_device_queue live;
     uint32_t epoch; /* goes by whenever the queue stops: who gives back must be of the same */
     bool ready;
+    bool deferred; /* the back-end left off at its bound of work for one entry */
 };
 
 /* The fields are the core's; back-ends and transports use the functions below. */
@@ -152,6 +153,15 @@ static inline void vdev_virtio_device_give(struct vdev_virtio_device *device, ui
     }
 }
 
+/*
+ * From inside `notify` or `start`: the back-end has left off at its bound of work for one entry, and
+ * nothing below it will call it to go on; vdev_virtio_device_poll will.
+ */
+static inline void vdev_virtio_device_defer(struct vdev_virtio_device *device, uint16_t queue)
+{
+    device->queues[queue].deferred = true;
+}
+
 /* Interrupt the driver for what was given back on this queue, if it asked for that. */
 void vdev_virtio_device_signal(struct vdev_virtio_device *device, uint16_t queue);
 
@@ -231,9 +241,17 @@ static inline bool vdev_virtio_device_queue_ready(const struct vdev_virtio_devic
 int vdev_virtio_device_notify(struct vdev_virtio_device *device, uint32_t queue);
 
 /*
+ * Go on where a back-end left off at its bound of work for one entry: more than a full ring of
+ * requests, which only a driver can cause that fills its ring on one CPU while another is in here.
+ * Returns true if it should be called again. Whoever has guests of several CPUs calls it from its
+ * loop; a driver on one CPU never makes it necessary.
+ */
+bool vdev_virtio_device_poll(struct vdev_virtio_device *device);
+
+/*
  * The driver reads or writes the configuration space, 1, 2, 4 or 8 bytes wide.
  * VDEV_ERROR_RANGE: not all of it in the space; VDEV_ERROR_UNSUPPORTED: another width;
- * VDEV_ERROR_STATE: a write before DRIVER, or to a device that failed; VDEV_ERROR_BUSY (writes).
+ * VDEV_ERROR_STATE: a write before FEATURES_OK [VIRTIO 1.4 §3.1.1]; VDEV_ERROR_BUSY (writes).
  */
 int vdev_virtio_device_read_configuration(const struct vdev_virtio_device *device, uint32_t offset,
                                           unsigned width, uint64_t *value);

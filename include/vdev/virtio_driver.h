@@ -31,7 +31,8 @@ struct vdev_virtio_driver_operations {
     void (*set_features)(struct vdev_virtio_driver *driver, uint64_t features);
     /* The largest size of a queue; 0: there is no such queue. */
     uint32_t (*queue_size_maximum)(struct vdev_virtio_driver *driver, uint16_t queue);
-    /* Tell the device of a queue and make it ready. VDEV_ERROR_STATE: it is in use. */
+    /* Tell the device of a queue and make it ready. VDEV_ERROR_STATE: it is in use;
+     * VDEV_ERROR_IO: the device does not take it. */
     int (*start_queue)(struct vdev_virtio_driver *driver, uint16_t queue,
                        const struct vdev_virtqueue_configuration *configuration);
     /* Orders all earlier writes to memory before the notification. */
@@ -68,7 +69,7 @@ int vdev_virtio_driver_begin(struct vdev_virtio_driver *driver, const struct vde
 /*
  * Lay out an empty queue and make it ready; `accepted` as of vdev_virtio_driver_begin. Errors as of
  * vdev_driver_queue_start; VDEV_ERROR_ABSENT: no such queue; VDEV_ERROR_RANGE: too large for the
- * device; VDEV_ERROR_STATE: in use already.
+ * device; VDEV_ERROR_STATE: in use already; VDEV_ERROR_IO: the device does not take it.
  */
 int vdev_virtio_driver_start_queue(struct vdev_virtio_driver *driver, uint16_t index,
                                    struct vdev_driver_queue *queue,

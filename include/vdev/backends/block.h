@@ -56,6 +56,7 @@ struct vdev_block_backend {
     size_t waiting;   /* slots whose next piece the class below would not take yet */
     size_t stale;     /* slots in flight from before a reset */
     bool held;        /* the first chain in the ring waits for the class below */
+    struct vdev_block_backend_slot *next; /* free: takes the next chain */
     struct vdev_chain chain;
     uint8_t configuration_space[60];
     uint8_t identifier[20];

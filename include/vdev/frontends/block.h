@@ -5,7 +5,8 @@
  * The device is not trusted: what it returns is checked, what it does not return times out. A device
  * that breaks the rules, asks for a reset or falls silent is reset and started again; what was in
  * flight fails with VDEV_ERROR_IO (or VDEV_ERROR_TIMEOUT). If it does not start again, it is gone:
- * VDEV_ERROR_ABSENT from then on. Data buffers need bus addresses: nothing is copied.
+ * VDEV_ERROR_ABSENT from then on. Data buffers need bus addresses, else submit returns
+ * VDEV_ERROR_INVALID: nothing is copied.
  */
 #ifndef VDEV_FRONTENDS_BLOCK_H
 #define VDEV_FRONTENDS_BLOCK_H
@@ -55,6 +56,7 @@ struct vdev_block_frontend {
     bool flush;         /* the device has a cache to flush */
     bool alive;         /* else: gone */
     bool broken;        /* found while queuing; poll will restart the device */
+    bool polling;       /* inside poll: what is submitted is queued at its end */
     uint32_t restarts;  /* modulo 2^32 */
     uint32_t malformed; /* completions that did not fit their request; modulo 2^32 */
 };

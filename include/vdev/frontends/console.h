@@ -14,7 +14,7 @@
 #include <vdev/virtio_driver.h>
 #include <vdev/virtqueue.h>
 
-#define VDEV_CONSOLE_FRONTEND_BUFFERS_MAXIMUM 64u
+#define VDEV_CONSOLE_FRONTEND_BUFFERS_MAXIMUM 32u
 
 struct vdev_console_frontend_configuration {
     struct vdev_virtio_driver *transport;
@@ -33,7 +33,7 @@ struct vdev_console_frontend {
     struct vdev_console_frontend_configuration configuration;
     struct vdev_driver_queue receive, transmit;
     uint64_t accepted;      /* features */
-    uint64_t transmit_free; /* a bit for each transmit buffer */
+    uint32_t transmit_free; /* a bit for each transmit buffer */
     uint8_t *received;      /* the receive buffer being read; NULL: none */
     uint32_t received_length, received_offset;
     bool announced; /* `readable` was called, and no read has returned 0 since */
