@@ -2,6 +2,8 @@
 /*
  * guest-tree: writes the device tree of a guest, or of QEMU's vexpress-a15 without a hypervisor,
  * with the library's writer. It describes that one board's devices; it is not a general tool.
+ * QEMU would add its slots to a tree with a Cortex-A9's interrupt controller; here it says that it
+ * found none and leaves the tree as it is, so that machine and guest are described alike.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,9 +29,9 @@ static const struct vdev_guest_device pl_devices[] = {
 static const char usage[] =
     "usage: guest-tree --guest|--native --interface pl|virtio [options] -o FILE\n"
     "  --guest                a virtual machine, with PSCI\n"
-    "  --native               the machine itself; QEMU adds its virtio-mmio slots to the tree\n"
+    "  --native               the machine itself, without PSCI\n"
     "  --interface pl|virtio  PL011 and PL181, or virtio-mmio slots\n"
-    "  --slots N              virtio-mmio slots of a guest, 1 to 4 (2)\n"
+    "  --slots N              virtio-mmio slots, from the first one on, 1 to 4 (2)\n"
     "  --memory ADDRESS SIZE  (0x80000000 0x10000000)\n"
     "  --processors N         1 to 8 (1)\n"
     "  --initrd ADDRESS SIZE  where the initial file system will be\n"
@@ -164,13 +166,12 @@ int main(int count, char **arguments)
     if (status != 0) {
         return status;
     }
-    bool guest = strcmp(options.kind, "guest") == 0;
     description->memory = &options.memory;
-    description->psci = guest;
+    description->psci = strcmp(options.kind, "guest") == 0;
     if (strcmp(options.interface, "pl") == 0) {
         description->devices = pl_devices;
         description->device_count = sizeof pl_devices / sizeof pl_devices[0];
-    } else if (guest) {
+    } else {
         for (uint32_t i = 0; i < options.slots; i++) {
             slots[i] = (struct vdev_guest_device){.kind = VDEV_GUEST_VIRTIO_MMIO,
                                                   .address = SLOT_ADDRESS + i * SLOT_SIZE,
