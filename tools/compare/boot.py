@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boots one arrangement, does the work with it, and checks the data. What it cost is read by counts.py."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+
+import machine
+import workload
+from console import Console, ConsoleError
+
+# How long a guest may say nothing. A window of 4 MiB takes a few seconds on an idle machine.
+SILENCE = 240
+
+
+class BootError(Exception):
+    """An arrangement that did not do its work; the text is one line, `details` what is known of why."""
+
+    def __init__(self, text, details=""):
+        super().__init__(text)
+        self.details = details
+
+
+def _json_lines(path):
+    """The lines of a log that are JSON objects, and the others."""
+    objects, others = [], []
+    if os.path.exists(path):
+        with open(path, errors="replace") as log:
+            for line in log:
+                try:
+                    objects.append(json.loads(line)) if line.startswith("{") else others.append(line.rstrip())
+                except ValueError:
+                    others.append(line.rstrip())
+    return objects, others
+
+
+class Boot:
+    """One run. Afterwards: `verified` per window, and the marks that the hypervisor and the tracer saw."""
+
+    def __init__(self, arrangement, files, directory, disk, work, progress, trace=True, seconds=SILENCE):
+        self.arrangement, self.files, self.directory = arrangement, files, directory
+        self.original, self.work, self.progress, self.trace = disk, work, progress, trace
+        self.seconds = seconds
+        self.windows = [window for window in workload.WINDOWS if window.device in work]
+        self.verified = {}
+
+    def run(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+        os.makedirs(self.directory)
+        self.disk = os.path.join(self.directory, "disk.img")
+        subprocess.run(["cp", "--sparse=always", self.original, self.disk], check=True)
+        try:
+            self._run_machine()
+            self._check_disk()
+        finally:
+            if os.path.exists(self.disk):
+                os.remove(self.disk)
+        self.hypervisor_marks = {line["mark"]: line for line in self.log if "mark" in line}
+        self.trace_marks = {line["mark"]: line["accesses"]
+                            for line in _json_lines(os.path.join(self.directory, "trace.json"))[0]}
+        for window in self.windows:
+            for marks, kind in ((self.hypervisor_marks, "hypervisor"), (self.trace_marks, "tracer")):
+                expected = self.arrangement.virtualized if kind == "hypervisor" else self.trace
+                for mark in (2 * window.number - 1, 2 * window.number):
+                    if expected and mark not in marks:
+                        raise self._error(f"the {kind} has not seen mark {mark} ({window.device} {window.workload})")
+        return self
+
+    def _run_machine(self):
+        ours, theirs = socket.socketpair()
+        descriptors = [theirs.fileno()]
+        trace_filter, trace_write = None, None
+        self.console = Console(ours, self.seconds)
+        if self.trace:
+            trace_read, trace_write = os.pipe()
+            descriptors.append(trace_write)
+        command = machine.command(self.arrangement, self.files, self.directory, theirs.fileno(), trace_write,
+                                  self.work, self.disk)
+        with open(os.path.join(self.directory, "command"), "w") as out:
+            out.write(" ".join(command) + "\n")
+        errors = open(os.path.join(self.directory, "qemu.log"), "wb")
+        if self.trace:
+            trace_filter = subprocess.Popen([self.files.filter, hex(machine.MARK_REGISTER)], stdin=trace_read,
+                                            stdout=open(os.path.join(self.directory, "trace.json"), "wb"))
+            os.close(trace_read)
+        qemu = subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        theirs.close()
+        if self.trace:
+            os.close(trace_write)
+        try:
+            self._work()
+            qemu.wait(timeout=self.seconds)
+        except (ConsoleError, OSError, subprocess.TimeoutExpired) as error:
+            qemu.kill()
+            qemu.wait()
+            self.log, self.log_text = self._read_log()
+            raise self._error(str(error)) from None
+        finally:
+            if qemu.poll() is None:
+                qemu.kill()
+                qemu.wait()
+            if trace_filter:
+                trace_filter.wait()
+            ours.close()
+            errors.close()
+        self.log, self.log_text = self._read_log()
+        if qemu.returncode:
+            raise self._error(f"QEMU ended with {qemu.returncode}")
+
+    def _read_log(self):
+        return _json_lines(os.path.join(self.directory, "hypervisor.log"))
+
+    def _error(self, text):
+        details = []
+        with open(os.path.join(self.directory, "qemu.log"), errors="replace") as log:
+            details += [f"qemu: {line.rstrip()}" for line in log if "libfdt" not in line][-5:]
+        details += [f"hypervisor: {line}" for line in self.log_text[-20:]]
+        text_lines = self.console.transcript.decode(errors="replace").splitlines()
+        details += [f"guest: {line.rstrip()}" for line in text_lines[-20:]]
+        return BootError(f"{self.arrangement.title}: {text}", "\n".join(details))
+
+    def _expect(self, words):
+        line = self.console.line()
+        if not line.startswith(words):
+            raise ConsoleError(f"the guest said '{line}' where '{words}' was due")
+        return line[len(words):].strip()
+
+    def _work(self):
+        kernel = self._expect("started ")
+        self.progress(f"{self.arrangement.title}: Linux {kernel} is up")
+        for window in self.windows:
+            if window.device == "block":
+                result = self._expect(f"checksum {window.workload} ")
+                good = result == workload.disk_checksum(self.original, window)
+            elif window.workload.startswith("write"):
+                good = self._console_output(window)
+            else:
+                good = self._console_input(window)
+            self.verified[window.number] = good
+            self.progress(f"{self.arrangement.title}: {window.device} {window.workload} done"
+                          f"{'' if good else ': THE DATA IS WRONG'}")
+        self._expect("finished")
+
+    def _console_output(self, window):
+        self._expect(f"output {window.bytes}")
+        data = self.console.bytes(window.bytes)
+        self._expect(f"written {window.bytes}")
+        return data == workload.pattern()[:window.bytes]
+
+    def _console_input(self, window):
+        self._expect(f"input {window.bytes}")
+        data = workload.pattern()[:window.bytes]
+        wrong = self.console.bytes(1) != b">"
+        wrong += self.console.type(data)
+        checksum = self._expect("checksum console-read ")
+        return not wrong and checksum == hashlib.sha256(data).hexdigest()
+
+    def _check_disk(self):
+        """The image must hold what the guest wrote and be otherwise what it was."""
+        writes = [window for window in self.windows if window.writes_disk]
+        for window in set(workload.wrong_disk_areas(self.original, self.disk, writes)):
+            # A wrong byte where nobody was to write belongs to no single window: it spoils all that wrote.
+            for spoilt in [window] if window else writes or self.windows:
+                self.verified[spoilt.number] = False
+                self.progress(f"{self.arrangement.title}: THE DISK IS WRONG after {spoilt.workload}")

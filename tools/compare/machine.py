@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The machine of every arrangement: QEMU's command line, in this one place, the same on every run.
+
+It starts nothing; boot.py does.
+"""
+
+import os
+import subprocess
+
+# What makes two runs agree: time is counted in instructions and sleeps for nobody.
+FLAGS = (
+    "-M", "vexpress-a15,secure=off,virtualization=on", "-m", "1024", "-smp", "1",
+    "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm",
+    "-global", "virtio-mmio.force-legacy=false",
+    "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
+)
+
+# An idle virtio-mmio slot's register: see the marks in setup/init.
+MARK_REGISTER = 0x1C130614
+
+# Physical addresses that the hypervisor's image expects things at.
+DESCRIPTION_ADDRESS = 0x88000000
+KERNEL_ADDRESS = 0x8A000000
+INITRD_ADDRESS = 0x8C000000
+GUEST_MEMORY = 256 << 20
+
+BOARD = {
+    "console": ("arm,pl011", "pl011", 0x1C090000, 0x1000, 5),
+    "disk": ("arm,pl181", "pl181", 0x1C050000, 0x1000, 9),
+}
+VIRTIO = {
+    "console": ("virtio,mmio", "virtio-console", 0x1C130000, 0x200, 40),
+    "disk": ("virtio,mmio", "virtio-block", 0x1C130200, 0x200, 41),
+}
+
+
+class Arrangement:
+    """One boot: who has the devices, and which interface the guest sees of them."""
+
+    def __init__(self, name, title, interface, virtualized):
+        self.name, self.title, self.interface, self.virtualized = name, title, interface, virtualized
+
+    @property
+    def devices(self):
+        return VIRTIO if self.interface == "virtio" else BOARD
+
+    def interface_of(self, device):
+        """As the report calls it: `device` is the report's word, console or block."""
+        if self.interface == "virtio":
+            return "virtio-mmio"
+        return "pl011" if device == "console" else "pl181"
+
+    def boot_arguments(self, work):
+        """The kernel's command line. The marks go to a page in which drivers have claimed registers, and only
+        iomem=relaxed lets devmem map that. The kernel's own console is never hvc0: as such it would take a ^O of
+        the work for its SysRq key."""
+        console, disk = ("hvc0", "vda") if self.interface == "virtio" else ("ttyAMA0", "mmcblk0")
+        return (f"console=ttyAMA0 quiet loglevel=1 panic=-1 iomem=relaxed mem={GUEST_MEMORY >> 20}M "
+                f"vdev.console={console} vdev.disk={disk} vdev.work={','.join(work)}")
+
+
+ARRANGEMENTS = {
+    "native-board": Arrangement("native", "native-board", "board", False),
+    "native-virtio": Arrangement("native", "native-virtio", "virtio", False),
+    "vm-owned": Arrangement("vm-owned", "vm-owned", "board", True),
+    "pure": Arrangement("pure", "pure", "board", True),
+    "para": Arrangement("para", "para", "virtio", True),
+}
+
+
+class Files:
+    """Where the build has put what a boot needs."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.kernel = os.path.join(self.build, "guest", "zImage")
+        self.initrd = os.path.join(self.build, "guest", "initramfs.cpio.gz")
+        self.hypervisor = os.path.join(self.build, "arm", "hyp", "hyp.elf")
+        self.bench = os.path.join(self.build, "arm", "hyp", "bench.bin")
+        self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
+        self.guest_tree = os.path.join(self.build, "host", "tools", "guest-tree")
+
+
+def compile_tree(text, path):
+    """Writes a device tree, given as source, in its binary form."""
+    result = subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=text.encode(),
+                            stderr=subprocess.PIPE)
+    if result.returncode:
+        raise RuntimeError(f"dtc refused {path}: {result.stderr.decode(errors='replace').strip()}")
+
+
+def description(arrangement, kernel_size, initrd_size, bootargs):
+    """What the hypervisor is told, as device tree source; examples/system.dts explains every property."""
+    nodes = ""
+    for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
+        nodes += f'''
+        {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.name}";
+            reg = <{base:#x} {size:#x}>; interrupts = <{interrupt}>; }};'''
+    console = "virtio" if arrangement.interface == "virtio" else "pl011"
+    initrd = f"initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;" if initrd_size else ""
+    return f'''/dts-v1/;
+/ {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;
+    vm@0 {{ reg = <0 0>; #address-cells = <1>; #size-cells = <1>;
+        memory = <{GUEST_MEMORY:#x}>;
+        kernel = <{KERNEL_ADDRESS:#x} {kernel_size:#x}>; {initrd}
+        bootargs = "{bootargs}"; console = "{console}";{nodes}
+    }};
+}};
+'''
+
+
+def _load(path, address):
+    return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
+
+
+def command(arrangement, files, directory, console, trace, work, disk, kernel=None):
+    """QEMU's command line. `console` and `trace` are descriptors that QEMU inherits; `kernel` replaces Linux."""
+    arguments = ["qemu-system-arm", *FLAGS]
+    arguments += ["-chardev", f"socket,id=console,fd={console}"]
+    if trace is not None:
+        arguments += ["-trace", "memory_region_ops_*", "-D", f"/dev/fd/{trace}"]
+    bootargs = arrangement.boot_arguments(work)
+    drive = f"file={disk},format=raw,cache=writeback"
+    virtio_native = arrangement.interface == "virtio" and not arrangement.virtualized
+    if virtio_native:
+        arguments += [
+            "-serial", f"file:{directory}/serial.log",
+            "-device", "virtio-serial-device,bus=virtio-mmio-bus.0", "-device", "virtconsole,chardev=console",
+            "-drive", f"if=none,id=disk,{drive}", "-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1"]
+    else:
+        arguments += ["-serial", "chardev:console", "-drive", f"if=sd,{drive}"]
+    tree = os.path.join(directory, "system.dtb" if arrangement.virtualized else "guest.dtb")
+    if not arrangement.virtualized:
+        import tree as guest_tree
+        guest_tree.write(arrangement, files, tree)
+        arguments += ["-kernel", files.kernel, "-initrd", files.initrd, "-dtb", tree, "-append", bootargs]
+        return arguments
+    image = kernel or files.kernel
+    compile_tree(description(arrangement, os.path.getsize(image), 0 if kernel else os.path.getsize(files.initrd),
+                             bootargs), tree)
+    arguments += ["-serial", f"file:{directory}/hypervisor.log", "-kernel", files.hypervisor]
+    arguments += _load(tree, DESCRIPTION_ADDRESS) + _load(image, KERNEL_ADDRESS)
+    if not kernel:
+        arguments += _load(files.initrd, INITRD_ADDRESS)
+    return arguments
