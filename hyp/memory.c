@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The four functions that the compiler and the library expect. Words where both ends are aligned:
+ * a block's data passes through here, and each instruction counts.
+ */
+#include "hyp.h"
+
+typedef uint32_t __attribute__((may_alias)) word;
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length)
+{
+    uint8_t *t = to;
+    const uint8_t *f = from;
+
+    if ((((uintptr_t)t | (uintptr_t)f) & 3) == 0) {
+        for (; length >= 32; length -= 32, t += 32, f += 32) {
+            __asm__ volatile("ldm %1, {r3-r10}\n\tstm %0, {r3-r10}" ::"r"(t), "r"(f)
+                             : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "memory");
+        }
+        for (; length >= 4; length -= 4, t += 4, f += 4) {
+            *(word *)t = *(const word *)f;
+        }
+    }
+    while (length-- != 0) {
+        *t++ = *f++;
+    }
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t length)
+{
+    uint8_t *t = to;
+    const uint8_t *f = from;
+
+    if (t <= f || t >= f + length) {
+        return memcpy(to, from, length);
+    }
+    while (length-- != 0) {
+        t[length] = f[length];
+    }
+    return to;
+}
+
+void *memset(void *to, int value, size_t length)
+{
+    uint8_t *t = to;
+    uint32_t pattern = (uint8_t)value * UINT32_C(0x01010101);
+
+    for (; ((uintptr_t)t & 3) != 0 && length != 0; length--) {
+        *t++ = (uint8_t)value;
+    }
+    for (; length >= 4; length -= 4, t += 4) {
+        *(word *)t = pattern;
+    }
+    while (length-- != 0) {
+        *t++ = (uint8_t)value;
+    }
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t length)
+{
+    const uint8_t *x = a;
+    const uint8_t *y = b;
+
+    for (; length != 0; length--, x++, y++) {
+        if (*x != *y) {
+            return *x < *y ? -1 : 1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Entry of the image, and the vectors of Hyp mode. Each entry from a guest saves the registers that
+ * all modes share with one instruction, and leaves ELR_hyp and SPSR_hyp where they are: the
+ * hypervisor runs with interrupts masked, so nothing can overwrite them before the return.
+ */
+    .syntax unified
+    .arch armv7ve
+    .arch_extension virt
+
+    .section .text.start, "ax"
+    .global _start
+_start:
+    mrs     r0, cpsr
+    and     r0, r0, #0x1f
+    cmp     r0, #0x1a               @ Hyp mode
+    bne     park
+    mrc     p15, 0, r0, c0, c0, 5   @ MPIDR
+    tst     r0, #0xff
+    bne     park                    @ one processor is used
+    cpsid   aif
+    ldr     r0, =bss_start
+    ldr     r1, =bss_end
+    mov     r2, #0
+1:  cmp     r0, r1
+    strlo   r2, [r0], #4
+    blo     1b
+    ldr     sp, =stack_top
+    ldr     r0, =vectors
+    mcr     p15, 4, r0, c12, c0, 0  @ HVBAR
+    bl      hypervisor_main
+park:
+    wfi
+    b       park
+
+    .text
+    .balign 32
+vectors:
+    b       park                    @ reset: not used in Hyp mode
+    b       fault_undefined
+    b       fault_call
+    b       fault_prefetch
+    b       fault_data
+    b       guest_trap
+    b       guest_interrupt
+    b       park                    @ FIQ: none is routed here
+
+guest_trap:
+    push    {r0-r12, lr}
+    mov     r0, sp
+    mrc     p15, 4, r1, c5, c2, 0   @ HSR
+    bl      trap_handle
+    pop     {r0-r12, lr}
+    eret
+
+guest_interrupt:
+    push    {r0-r3, r12, lr}        @ the calling convention preserves the rest
+    bl      interrupt_handle
+    pop     {r0-r3, r12, lr}
+    eret
+
+/* An exception of the hypervisor's own: a defect. Report where, and stop the board. */
+    .macro  fault name, kind
+\name:
+    push    {r0-r12, lr}
+    mov     r0, #\kind
+    mrs     r1, elr_hyp
+    mrc     p15, 4, r2, c5, c2, 0   @ HSR
+    mrc     p15, 4, r3, c6, c0, 0   @ HDFAR
+    bl      fault_report
+    b       park
+    .endm
+
+    fault   fault_undefined, 0
+    fault   fault_call, 1
+    fault   fault_prefetch, 2
+    fault   fault_data, 3
+
+/* guest_enter(entry, r1, tree): starts the guest in SVC mode, interrupts masked, never returns. */
+    .global guest_enter
+guest_enter:
+    msr     elr_hyp, r0
+    mov     r3, #0x1d3              @ SVC mode; A, I and F masked; ARM state
+    msr     spsr_cxsf, r3
+    ldr     sp, =stack_top
+    mov     r0, #0
+    mov     r3, #0
+    mov     r4, #0
+    mov     r5, #0
+    mov     r6, #0
+    mov     r7, #0
+    mov     r8, #0
+    mov     r9, #0
+    mov     r10, #0
+    mov     r11, #0
+    mov     r12, #0
+    mov     lr, #0
+    eret

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Traps from the guest: which kind, and whose. Register accesses go to the library's bus as the
+ * hardware decoded them; the hypervisor never reads a guest's instructions.
+ * [ARM DDI 0406C, B3.13.6: the syndrome]
+ */
+#include <vdev/status.h>
+
+#include "cpu.h"
+#include "hyp.h"
+
+enum {
+    CLASS_SHIFT = 26,
+    CLASS_WFI = 0x01,
+    CLASS_CP15 = 0x03,
+    CLASS_CP15_64 = 0x04,
+    CLASS_CP14_64 = 0x0c,
+    CLASS_HVC = 0x12,
+    CLASS_SMC = 0x13,
+    CLASS_PREFETCH_ABORT = 0x20,
+    CLASS_DATA_ABORT = 0x24,
+
+    SYNDROME_LONG = 1 << 25,  /* IL: an instruction of 4 bytes */
+    SYNDROME_VALID = 1 << 24, /* ISV: the fields below are there */
+    SYNDROME_SIZE_SHIFT = 22, /* SAS */
+    SYNDROME_SIGNED = 1 << 21,
+    SYNDROME_REGISTER_SHIFT = 16,
+    SYNDROME_WRITE = 1 << 6,
+    SYNDROME_STATUS = 0x3f,
+    STATUS_TRANSLATION = 0x04, /* and the level in the two lowest bits */
+
+    /* The only registers beside memory's that a guest of ours is known to touch. */
+    CP15_READ = 1 << 0,
+    CP15_ACTLR = 0 << 17 | 0 << 14 | 1 << 10 | 0 << 1,
+    CP15_NAME = 7 << 17 | 7 << 14 | 15 << 10 | 15 << 1,
+    LOGGED = 16, /* refusals: a guest must not be able to fill the log */
+};
+
+#define VDEV_HYPERCALL_NULL 0xc6000000u /* vendor-specific, fast: enters and leaves */
+
+/* Go on after the trapped instruction. */
+static inline void skip(uint32_t syndrome)
+{
+    uint32_t status = cpu_read_spsr_hyp();
+
+    cpu_write_elr_hyp(cpu_read_elr_hyp() + 2 + ((syndrome & SYNDROME_LONG) >> 24));
+    if (__builtin_expect((status & PSR_IT) != 0, 0)) {
+        /* In an IT block: one instruction on, as ITAdvance() does. */
+        uint32_t it = (status >> 25 & 3) | (status >> 8 & 0xfc);
+        it = (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
+        status &= ~(uint32_t)PSR_IT;
+        cpu_write_spsr_hyp(status | (it & 3) << 25 | (it & 0xfc) << 8);
+    }
+}
+
+/* Registers 13 and 14 are banked: those of the mode that the guest was in. */
+static uint32_t read_banked(const struct registers *registers, uint32_t number)
+{
+    bool stack = number == 13;
+    switch (cpu_read_spsr_hyp() & PSR_MODE) {
+    case PSR_SVC:
+        return stack ? cpu_read_sp_svc() : cpu_read_lr_svc();
+    case PSR_ABT:
+        return stack ? cpu_read_sp_abt() : cpu_read_lr_abt();
+    case PSR_UND:
+        return stack ? cpu_read_sp_und() : cpu_read_lr_und();
+    case PSR_IRQ:
+        return stack ? cpu_read_sp_irq() : cpu_read_lr_irq();
+    case PSR_FIQ:
+        return stack ? cpu_read_sp_fiq() : cpu_read_lr_fiq();
+    default:
+        return stack ? cpu_read_sp_usr() : registers->lr;
+    }
+}
+
+static void write_banked(struct registers *registers, uint32_t number, uint32_t value)
+{
+    bool stack = number == 13;
+    switch (cpu_read_spsr_hyp() & PSR_MODE) {
+    case PSR_SVC:
+        stack ? cpu_write_sp_svc(value) : cpu_write_lr_svc(value);
+        break;
+    case PSR_ABT:
+        stack ? cpu_write_sp_abt(value) : cpu_write_lr_abt(value);
+        break;
+    case PSR_UND:
+        stack ? cpu_write_sp_und(value) : cpu_write_lr_und(value);
+        break;
+    case PSR_IRQ:
+        stack ? cpu_write_sp_irq(value) : cpu_write_lr_irq(value);
+        break;
+    case PSR_FIQ:
+        stack ? cpu_write_sp_fiq(value) : cpu_write_lr_fiq(value);
+        break;
+    default:
+        if (stack) {
+            cpu_write_sp_usr(value);
+        } else {
+            registers->lr = value;
+        }
+        break;
+    }
+}
+
+/*
+ * FIQ mode has r8 to r12 of its own, which the common entry does not save; no guest of this
+ * hypervisor gets FIQs, so its accesses from there are refused rather than mistaken.
+ */
+static bool is_banked_low(uint32_t number)
+{
+    return number >= 8 && (cpu_read_spsr_hyp() & PSR_MODE) == PSR_FIQ;
+}
+
+static void refuse(const char *why, uint32_t address, uint32_t syndrome)
+{
+    counts.entries[COUNT_REFUSED]++;
+    if (counts.entries[COUNT_REFUSED] <= LOGGED) {
+        log_print("vdev: guest at pc %x: %s: address %x, syndrome %x%s\n",
+                  (unsigned)cpu_read_elr_hyp(), why, (unsigned)address, (unsigned)syndrome,
+                  counts.entries[COUNT_REFUSED] == LOGGED ? "; further ones are only counted" : "");
+    }
+}
+
+static void refuse_access(const char *why, uint32_t address, uint32_t syndrome)
+{
+    refuse(why, address, syndrome);
+    inject_data_abort(cpu_read_hdfar(), (syndrome & SYNDROME_WRITE) != 0);
+}
+
+/* The guest physical address of an abort: page from HPFAR, the rest from the virtual address. */
+static inline uint32_t abort_address(uint32_t virtual_address)
+{
+    return (cpu_read_hpfar() & ~UINT32_C(0xf)) << 8 | (virtual_address & 0xfff);
+}
+
+static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
+{
+    return address - vm.ram_address < vm.ram_size &&
+           (syndrome & SYNDROME_STATUS & ~3u) == STATUS_TRANSLATION;
+}
+
+static inline void data_abort(struct registers *registers, uint32_t syndrome)
+{
+    uint32_t address = abort_address(cpu_read_hdfar());
+    uint32_t number = syndrome >> SYNDROME_REGISTER_SHIFT & 0xf;
+    struct vdev_access access;
+
+    if (is_unmapped_memory(address, syndrome)) {
+        counts.entries[COUNT_STAGE2_FAULT]++;
+        stage2_map_memory(address);
+        return;
+    }
+    counts.entries[COUNT_EMULATED_ACCESS]++;
+    if (__builtin_expect((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number), 0)) {
+        refuse_access("an instruction that the hardware does not decode", address, syndrome);
+        return;
+    }
+    uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
+    uint32_t unused_bits = 32 - (8u << size);
+    access.width = (uint8_t)(1u << size);
+    access.write = (syndrome & SYNDROME_WRITE) != 0;
+    if (access.write) {
+        uint32_t value = number < 13 ? registers->r[number] : read_banked(registers, number);
+        access.value = value << unused_bits >> unused_bits;
+    }
+    int status = vdev_bus_dispatch(&vm.bus, address, &access);
+    if (__builtin_expect(status != 0, 0)) {
+        refuse_access(vdev_status_name(status), address, syndrome);
+        return;
+    }
+    if (!access.write) {
+        uint32_t value = (uint32_t)access.value;
+        if (__builtin_expect((syndrome & SYNDROME_SIGNED) != 0, 0)) {
+            value = (uint32_t)((int32_t)(value << unused_bits) >> unused_bits);
+        }
+        if (__builtin_expect(number < 13, 1)) {
+            registers->r[number] = value;
+        } else {
+            write_banked(registers, number, value);
+        }
+    }
+    skip(syndrome);
+}
+
+static void prefetch_abort(uint32_t syndrome)
+{
+    uint32_t address = abort_address(cpu_read_hifar());
+
+    if (is_unmapped_memory(address, syndrome)) {
+        counts.entries[COUNT_STAGE2_FAULT]++;
+        stage2_map_memory(address);
+        return;
+    }
+    refuse("an instruction fetch from where no memory is", address, syndrome);
+    inject_prefetch_abort(cpu_read_hifar());
+}
+
+static void system_register(struct registers *registers, uint32_t syndrome)
+{
+    uint32_t number = syndrome >> 5 & 0xf;
+
+    counts.entries[COUNT_SYSTEM_REGISTER]++;
+    if ((syndrome & CP15_NAME) == CP15_ACTLR && !is_banked_low(number)) {
+        /* Auxiliary control: this processor's business is the hypervisor's. Reads as zero. */
+        if ((syndrome & CP15_READ) != 0) {
+            if (number < 13) {
+                registers->r[number] = 0;
+            } else {
+                write_banked(registers, number, 0);
+            }
+        }
+        skip(syndrome);
+        return;
+    }
+    refuse("a system register that the guest does not have", 0, syndrome);
+    inject_undefined();
+}
+
+static void other(struct registers *registers, uint32_t syndrome)
+{
+    switch (syndrome >> CLASS_SHIFT) {
+    case CLASS_PREFETCH_ABORT:
+        prefetch_abort(syndrome);
+        break;
+    case CLASS_CP15:
+        system_register(registers, syndrome);
+        break;
+    default:
+        refuse("an operation that the guest may not do", 0, syndrome);
+        inject_undefined();
+        break;
+    }
+}
+
+void trap_handle(struct registers *registers, uint32_t syndrome)
+{
+    uint32_t class = syndrome >> CLASS_SHIFT;
+
+    if (class == CLASS_DATA_ABORT) {
+        data_abort(registers, syndrome);
+    } else if (class == CLASS_HVC) {
+        counts.entries[COUNT_HYPERCALL]++;
+        /* The address to return to is after the HVC already. */
+        if (registers->r[0] == VDEV_HYPERCALL_NULL) {
+            registers->r[0] = 0;
+        } else {
+            psci_call(registers);
+        }
+    } else {
+        other(registers, syndrome);
+    }
+}
+
+void fault_report(uint32_t kind, uint32_t program_counter, uint32_t syndrome, uint32_t address)
+{
+    static const char *const kinds[] = {"undefined instruction", "call", "prefetch abort",
+                                        "data abort"};
+    log_stop("vdev: the hypervisor itself: %s at pc %x, syndrome %x, address %x", kinds[kind],
+             (unsigned)program_counter, (unsigned)syndrome, (unsigned)address);
+}
