@@ -31,7 +31,10 @@ struct vdev_register_count {
     uint32_t writes;
 };
 
-/* A device's window of addresses. All of it belongs to the caller; `busy` and counts are the bus's. */
+/*
+ * A device's window of addresses. All of it belongs to the caller; `open` and the counts are the
+ * bus's. The compiler's zero for what an initializer leaves out is right for every optional field.
+ */
 struct vdev_bus_window {
     uint64_t address;
     uint32_t length; /* bytes, a multiple of 4 */
@@ -39,7 +42,15 @@ struct vdev_bus_window {
     void *device;
     const char *name;                   /* for reports */
     struct vdev_register_count *counts; /* one per 4 bytes of length, or NULL: not counted */
-    bool busy;
+    /*
+     * The short way: registers whose reading is a load and nothing more, in 1, 2 and 4 bytes from
+     * their own offset. loads[offset / 4] is the place of the value in `values` plus 1, or 0 where the
+     * device is to be asked; one per 4 bytes of length. The bus then answers such a read itself.
+     * NULL: the device is asked always.
+     */
+    const uint8_t *loads;
+    const uint32_t *values;
+    uint32_t open; /* `length`, or 0 while the device is in the middle of an access */
 };
 
 struct vdev_bus {

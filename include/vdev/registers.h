@@ -79,7 +79,13 @@ struct vdev_register_table {
     const struct vdev_register *registers; /* at most 255 */
     size_t count;
     const uint8_t *index;
-    size_t words; /* of `index`: length of the device's window in bytes / 4 */
+    size_t words; /* of `index` and `loads`: length of the device's window in bytes / 4 */
+    /*
+     * As `index`, but 0 also where a read does more than load the stored value (it has a function,
+     * clears bits, is write-only) or not every width is allowed: what a bus may answer by itself, see
+     * vdev_registers_loads. May be NULL.
+     */
+    const uint8_t *loads;
 };
 
 /* The values of one device's registers. All of it, and what it points to, is the device's. */
@@ -99,8 +105,8 @@ int vdev_registers_index(const struct vdev_register *registers, size_t count, ui
                          size_t words);
 
 /*
- * Does the table's index agree with its registers? For a test of each constant table. VDEV_OK, or
- * errors as of vdev_registers_index.
+ * Do the table's index and loads agree with its registers? For a test of each constant table.
+ * VDEV_OK, or errors as of vdev_registers_index.
  */
 int vdev_registers_check(const struct vdev_register_table *table);
 
@@ -117,6 +123,13 @@ void vdev_registers_reset(struct vdev_register_bank *bank);
  * have, or not from its own offset. The access's offset need not be checked before.
  */
 int vdev_registers_access(void *bank, struct vdev_access *access);
+
+/*
+ * Let the bus answer reads of this bank that are mere loads, without asking the device: about half
+ * the instructions. Sets the window's `loads` and `values`; leaves them NULL if the table has none or
+ * the window is longer than the table. Before vdev_bus_init or between accesses.
+ */
+void vdev_registers_loads(const struct vdev_register_bank *bank, struct vdev_bus_window *window);
 
 /* The register at an offset (of a word or inside one), or NULL. */
 const struct vdev_register *vdev_registers_find(const struct vdev_register_table *table,

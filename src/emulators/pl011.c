@@ -57,45 +57,48 @@ static vdev_register_write_function write_data, write_error_clear, write_line_co
 
 /*
  * TRM table 3-1. Identification: part 0x011, designer 0x41, revision 2 (r1p3, r1p4), whose FIFOs
- * are 16 deep; drivers derive the depth from it.
+ * are 16 deep; drivers derive the depth from it. The third argument is 1 where a read is a load.
  */
+#define READ_ONLY .kind = VDEV_REGISTER_READ_ONLY
 #define REGISTERS(X)                                                                               \
-    X(DR, 0x000, .name = "UARTDR", .read = read_data, .write = write_data,                         \
+    X(DR, 0x000, 0, .name = "UARTDR", .read = read_data, .write = write_data,                      \
       .reserved = 0xFFFFFF00)                                                                      \
-    X(RSR, 0x004, .name = "UARTRSR/UARTECR", .write = write_error_clear)                           \
-    X(FR, 0x018, .name = "UARTFR", .kind = VDEV_REGISTER_READ_ONLY)                                \
-    X(ILPR, 0x020, .name = "UARTILPR", .writable = 0xFF, .reserved = ~0xFFu)                       \
-    X(IBRD, 0x024, .name = "UARTIBRD", .writable = 0xFFFF, .reserved = ~0xFFFFu)                   \
-    X(FBRD, 0x028, .name = "UARTFBRD", .writable = 0x3F, .reserved = ~0x3Fu)                       \
-    X(LCR_H, 0x02C, .name = "UARTLCR_H", .write = write_line_control, .reserved = ~0xFFu)          \
-    X(CR, 0x030, .name = "UARTCR", .writable = CR_BITS, .write = write_control,                    \
+    X(RSR, 0x004, 1, .name = "UARTRSR/UARTECR", .write = write_error_clear)                        \
+    X(FR, 0x018, 1, .name = "UARTFR", READ_ONLY)                                                   \
+    X(ILPR, 0x020, 1, .name = "UARTILPR", .writable = 0xFF, .reserved = ~0xFFu)                    \
+    X(IBRD, 0x024, 1, .name = "UARTIBRD", .writable = 0xFFFF, .reserved = ~0xFFFFu)                \
+    X(FBRD, 0x028, 1, .name = "UARTFBRD", .writable = 0x3F, .reserved = ~0x3Fu)                    \
+    X(LCR_H, 0x02C, 1, .name = "UARTLCR_H", .write = write_line_control, .reserved = ~0xFFu)       \
+    X(CR, 0x030, 1, .name = "UARTCR", .writable = CR_BITS, .write = write_control,                 \
       .reset = CR_TXE | CR_RXE, .reserved = ~CR_BITS)                                              \
-    X(IFLS, 0x034, .name = "UARTIFLS", .writable = 0x3F, .reset = 0x12, .reserved = ~0x3Fu)        \
-    X(IMSC, 0x038, .name = "UARTIMSC", .writable = INTERRUPT_ALL, .write = write_mask,             \
+    X(IFLS, 0x034, 1, .name = "UARTIFLS", .writable = 0x3F, .reset = 0x12, .reserved = ~0x3Fu)     \
+    X(IMSC, 0x038, 1, .name = "UARTIMSC", .writable = INTERRUPT_ALL, .write = write_mask,          \
       .reserved = ~INTERRUPT_ALL)                                                                  \
-    X(RIS, 0x03C, .name = "UARTRIS", .kind = VDEV_REGISTER_READ_ONLY)                              \
-    X(MIS, 0x040, .name = "UARTMIS", .kind = VDEV_REGISTER_READ_ONLY)                              \
-    X(ICR, 0x044, .name = "UARTICR", .kind = VDEV_REGISTER_WRITE_ONLY, .write = write_clear,       \
+    X(RIS, 0x03C, 1, .name = "UARTRIS", READ_ONLY)                                                 \
+    X(MIS, 0x040, 1, .name = "UARTMIS", READ_ONLY)                                                 \
+    X(ICR, 0x044, 0, .name = "UARTICR", .kind = VDEV_REGISTER_WRITE_ONLY, .write = write_clear,    \
       .reserved = ~INTERRUPT_ALL)                                                                  \
-    X(DMACR, 0x048, .name = "UARTDMACR", .writable = 0x7, .reserved = ~0x7u)                       \
-    X(PERIPHERAL0, 0xFE0, .name = "UARTPeriphID0", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x11) \
-    X(PERIPHERAL1, 0xFE4, .name = "UARTPeriphID1", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x10) \
-    X(PERIPHERAL2, 0xFE8, .name = "UARTPeriphID2", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x24) \
-    X(PERIPHERAL3, 0xFEC, .name = "UARTPeriphID3", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x00) \
-    X(CELL0, 0xFF0, .name = "UARTPCellID0", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x0D)        \
-    X(CELL1, 0xFF4, .name = "UARTPCellID1", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0xF0)        \
-    X(CELL2, 0xFF8, .name = "UARTPCellID2", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x05)        \
-    X(CELL3, 0xFFC, .name = "UARTPCellID3", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0xB1)
+    X(DMACR, 0x048, 1, .name = "UARTDMACR", .writable = 0x7, .reserved = ~0x7u)                    \
+    X(PERIPHERAL0, 0xFE0, 1, .name = "UARTPeriphID0", READ_ONLY, .reset = 0x11)                    \
+    X(PERIPHERAL1, 0xFE4, 1, .name = "UARTPeriphID1", READ_ONLY, .reset = 0x10)                    \
+    X(PERIPHERAL2, 0xFE8, 1, .name = "UARTPeriphID2", READ_ONLY, .reset = 0x24)                    \
+    X(PERIPHERAL3, 0xFEC, 1, .name = "UARTPeriphID3", READ_ONLY, .reset = 0x00)                    \
+    X(CELL0, 0xFF0, 1, .name = "UARTPCellID0", READ_ONLY, .reset = 0x0D)                           \
+    X(CELL1, 0xFF4, 1, .name = "UARTPCellID1", READ_ONLY, .reset = 0xF0)                           \
+    X(CELL2, 0xFF8, 1, .name = "UARTPCellID2", READ_ONLY, .reset = 0x05)                           \
+    X(CELL3, 0xFFC, 1, .name = "UARTPCellID3", READ_ONLY, .reset = 0xB1)
 
-#define NUMBER(id, offset_, ...) id,
-#define INDEX(id, offset_, ...)  [(offset_) / 4] = (id) + 1,
-#define REGISTER(id, offset_, ...)                                                                 \
+#define NUMBER(id, offset_, load, ...) id,
+#define INDEX(id, offset_, load, ...)  [(offset_) / 4] = (id) + 1,
+#define LOAD(id, offset_, load, ...)   [(offset_) / 4] = (load) * ((id) + 1),
+#define REGISTER(id, offset_, load, ...)                                                           \
     [id] = {.offset = (offset_), .widths = VDEV_REGISTER_ANY, __VA_ARGS__},
 
 enum register_number { REGISTERS(NUMBER) REGISTER_COUNT };
 _Static_assert(REGISTER_COUNT == VDEV_PL011_REGISTER_COUNT, "the values' array holds them all");
 
 static const uint8_t register_index[VDEV_PL011_WINDOW / 4] = {REGISTERS(INDEX)};
+static const uint8_t register_loads[VDEV_PL011_WINDOW / 4] = {REGISTERS(LOAD)};
 static const struct vdev_register registers[] = {REGISTERS(REGISTER)};
 
 const struct vdev_register_table vdev_pl011_registers = {
@@ -103,6 +106,7 @@ const struct vdev_register_table vdev_pl011_registers = {
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = VDEV_PL011_WINDOW / 4,
+    .loads = register_loads,
 };
 
 static unsigned depth(const struct vdev_pl011_emulator *self)

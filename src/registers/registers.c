@@ -108,6 +108,12 @@ int vdev_registers_index(const struct vdev_register *registers, size_t count, ui
     return VDEV_OK;
 }
 
+static bool is_load(const struct vdev_register *reg)
+{
+    return reg->read == NULL && reg->read_to_clear == 0 && reg->kind != VDEV_REGISTER_WRITE_ONLY &&
+           reg->widths == VDEV_REGISTER_ANY;
+}
+
 int vdev_registers_check(const struct vdev_register_table *table)
 {
     size_t indexed = 0;
@@ -132,6 +138,10 @@ int vdev_registers_check(const struct vdev_register_table *table)
     /* Each register stands at its places, so any entry beyond their number points nowhere good. */
     for (size_t i = 0; i < table->words; i++) {
         indexed += table->index[i] != 0;
+        uint8_t load = table->loads == NULL ? 0 : table->loads[i];
+        if (load != 0 && (load != table->index[i] || !is_load(&table->registers[load - 1]))) {
+            return VDEV_ERROR_INVALID;
+        }
     }
     return indexed == declared ? VDEV_OK : VDEV_ERROR_INVALID;
 }
@@ -151,6 +161,14 @@ void vdev_registers_reset(struct vdev_register_bank *bank)
     for (size_t i = 0; i < bank->table->count; i++) {
         bank->values[i] = bank->table->registers[i].reset;
     }
+}
+
+void vdev_registers_loads(const struct vdev_register_bank *bank, struct vdev_bus_window *window)
+{
+    bool covered = window->length / 4 <= bank->table->words;
+
+    window->loads = covered ? bank->table->loads : NULL;
+    window->values = bank->values;
 }
 
 const struct vdev_register *vdev_registers_find(const struct vdev_register_table *table,
