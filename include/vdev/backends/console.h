@@ -32,6 +32,7 @@ struct vdev_console_backend {
     struct vdev_console *console;
     struct vdev_chain chain;
     uint32_t transmitted; /* bytes already written of the chain that is first in the ring */
+    bool held;            /* the queue at work was left because the class below is full or empty */
     uint8_t configuration_space[12];
     uint32_t malformed; /* chains of the wrong direction; modulo 2^32 */
 };
