@@ -14,7 +14,12 @@ struct vdev_pl181_driver_configuration {
     struct vdev_io io; /* the controller's 4 KiB of registers */
     const struct vdev_clock *clock;
     uint32_t reference_hertz; /* of MCLK, from which the card's clock is divided */
-    bool wide;                /* the board connects DAT1 to DAT3 */
+    /*
+     * The card's clock never exceeds this; 0: no such limit. The FIFO holds 64 bytes and the
+     * controller cannot stop a card that sends: whoever polls too late for that must slow it down.
+     */
+    uint32_t maximum_hertz;
+    bool wide; /* the board connects DAT1 to DAT3 */
     /* Is a card in the slot? The controller cannot tell, the board perhaps can; NULL: assume so. */
     bool (*present)(void *context);
     void *present_context;
@@ -28,13 +33,10 @@ struct vdev_pl181_driver {
     uint32_t reference_hertz;
     bool (*present)(void *context);
     void *present_context;
-    uint32_t clock_register;
-    uint32_t data_timer;
     struct vdev_sd_command *command;   /* in progress, or NULL */
     struct vdev_sd_transfer *transfer; /* its data, or NULL */
-    uint32_t data_control;             /* to be written when the command of a write is answered */
     uint32_t remaining;                /* bytes that the FIFO has still to take or give */
-    bool answered;                     /* the command is; its data may not be */
+    bool answered;                     /* the command is; its data may not have moved */
 };
 
 /*

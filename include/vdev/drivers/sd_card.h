@@ -30,25 +30,23 @@ struct vdev_sd_card {
     const struct vdev_clock *clock;
     uint8_t state; /* of enum state in sd_card.c */
     bool high_capacity;
-    bool stopping;   /* the CMD12 in progress ends a failed transfer */
-    bool standard_1; /* did not answer CMD8 */
-    bool started;    /* the command of the state is in progress at the host */
-    uint8_t tries;
-    uint16_t address; /* relative card address */
-    uint32_t scr;     /* upper half of the SCR */
-    int failure;      /* what the current request will complete with */
-    uint64_t deadline;
-    uint64_t limit; /* of what takes several commands: power-up, programming, identification */
-    uint64_t pause; /* no next command before this time */
+    bool answers_cmd8; /* version 2.00 or later */
+    bool wide;         /* its SCR says that it has four data lines */
+    bool started;      /* the command of the state is in progress at the host */
+    uint16_t address;  /* relative card address */
+    int failure;       /* what the current request will complete with */
+    uint64_t deadline; /* of the command in progress */
+    uint64_t limit;    /* of what takes several commands: power-up, programming */
+    uint64_t patience; /* of the whole identification */
     struct vdev_sd_command command;
     struct vdev_sd_transfer transfer;
-    struct vdev_buffer small_buffer;
-    uint32_t small[16];                      /* data of SCR and the switch function */
+    struct vdev_buffer scr_buffer;
+    uint8_t scr[8];
     struct vdev_block_request *first, *last; /* FIFO through request->next; the first is current */
     struct vdev_cursor cursor;               /* in the first: what no command has moved yet */
-    uint64_t sector;
-    uint64_t sectors; /* left of the first, those in flight included */
-    uint32_t medium;  /* how often a card was identified: another number, perhaps another card */
+    uint64_t sector;                         /* of that */
+    uint64_t sectors;                        /* how many of that */
+    uint32_t medium; /* how often a card was identified: another number, perhaps another card */
 };
 
 /*

@@ -45,41 +45,43 @@ struct vdev_sd_card_emulator_configuration {
 struct vdev_sd_card_emulator {
     struct vdev_block *block;
     uint8_t *buffer;
-    size_t buffer_length;
+    uint32_t buffer_length;
     void (*changed)(void *owner);
     void *owner;
 
-    uint32_t status; /* the error bits of the card status that the next answer reports */
-    uint32_t ocr;
-    uint16_t address;
-    uint16_t block_length;
-    uint8_t state;    /* of enum vdev_sd_state */
-    bool application; /* CMD55 came: the next command is an application command */
+    uint64_t sectors;      /* that the CSD states */
+    uint32_t status;       /* the error bits of the card status that the next answer reports */
+    uint32_t ocr;          /* as ACMD41 answers it */
+    uint16_t address;      /* relative card address */
+    uint16_t block_length; /* CMD16 */
+    uint8_t state;         /* of enum vdev_sd_state */
     bool high_capacity;
-    bool multiple;           /* CMD18 or CMD25 */
-    bool wide;               /* ACMD6 */
-    bool switched;           /* CMD6: high speed */
-    bool internal;           /* what is sent is in `small`, not on the medium */
-    bool busy;               /* the class has the request; the buffer is not ours */
-    bool abandoned;          /* ... and what it brings is no longer wanted */
-    bool failed;             /* the data phase broke off */
-    uint64_t sector;         /* of the start of the buffer */
-    uint64_t deferred;       /* bytes into the first sector, for a standard card's unaligned read */
-    uint32_t expected;       /* bytes that the host said it will still move */
-    uint32_t level;          /* bytes in the buffer */
-    uint32_t position;       /* of those, taken */
-    uint32_t written_blocks; /* ACMD22 */
-    uint8_t small[64];       /* SCR, SD status, switch status */
+    bool application;      /* CMD55 came: the next command is an application command */
+    bool wide;             /* ACMD6 */
+    bool high_speed;       /* CMD6 */
+    bool multiple;         /* CMD18 or CMD25 */
+    bool internal;         /* what is sent is in `small`, not on the medium */
+    bool busy;             /* the class has the request, and with it the buffer */
+    bool abandoned;        /* ... and nobody waits for it any more */
+    int failure;           /* why the data of this command broke off, or VDEV_OK */
+    uint64_t place;        /* on the medium, in bytes, of what follows the buffer's contents */
+    uint64_t left;         /* bytes that this command may still move */
+    uint32_t expected;     /* bytes that the host said it will still move */
+    uint32_t level;        /* bytes in the buffer */
+    uint32_t position;     /* of those, sent */
+    uint32_t well_written; /* blocks, for ACMD22 */
     uint32_t cid[4], csd[4];
+    uint8_t small[64]; /* SCR, SD status, switch status, ACMD22's number */
     struct vdev_buffer piece;
     struct vdev_block_request request;
 };
 
 /*
- * VDEV_OK; VDEV_ERROR_INVALID: no buffer, one that is not aligned, or not a multiple of 512 bytes;
- * VDEV_ERROR_UNSUPPORTED: a medium smaller than 1 MiB or larger than 32 GiB. A standard-capacity
- * card's size can be stated only in steps of up to 1 MiB: what does not fill a step is not seen by
- * the guest.
+ * Put a card in, powered on. VDEV_OK; VDEV_ERROR_INVALID: no buffer, one that is not aligned, or
+ * not a multiple of 512 bytes; VDEV_ERROR_UNSUPPORTED: a medium of less than 4 sectors, or of more
+ * than 2 TiB. A card states its size in steps (of 2 KiB for the smallest media, 512 KiB for all of
+ * high capacity): what does not fill a step, the guest does not see. A write is answered when the
+ * class completed it, without a flush: a card has no command for one.
  */
 int vdev_sd_card_emulator_init(struct vdev_sd_card_emulator *card,
                                const struct vdev_sd_card_emulator_configuration *configuration);
@@ -97,27 +99,30 @@ enum vdev_sd_response vdev_sd_card_emulator_command(struct vdev_sd_card_emulator
                                                     uint32_t answer[4]);
 
 /*
- * The host is ready to move this many bytes: in the direction of the command before it or after it.
- * Zero: it stopped; the bytes that it moved stand, and what was gathered goes to the medium.
+ * The host is ready to move this many bytes, for the data command before it or after it. A hint,
+ * for the size of the requests to the class, except that nothing is read before it, and that a
+ * write's last byte as of it is when the rest goes to the medium. Zero: the host stopped.
  */
 void vdev_sd_card_emulator_expect(struct vdev_sd_card_emulator *card, uint32_t bytes);
 
 /*
- * Data from the card: the bytes now there, at *pointer, in whole words but for the last; 0: none
- * yet, or VDEV_ERROR_IO: the medium failed (the card sends no more of this command's data). To be
- * read in place, and then taken.
+ * Data from the card: how many bytes there are now, at *pointer, to be read in place; 0: none
+ * (yet); or an error of the class: this command brings no more. VDEV_ERROR_RANGE: the end of the
+ * card.
  */
 int vdev_sd_card_emulator_peek(struct vdev_sd_card_emulator *card, const uint8_t **pointer);
+/* Pass on from these bytes; at most as many as peek said. */
 void vdev_sd_card_emulator_take(struct vdev_sd_card_emulator *card, uint32_t bytes);
 
 /*
- * Data to the card: room for how many bytes, at *pointer; 0: none now; VDEV_ERROR_IO: the medium
- * failed. To be written in place, and then put.
+ * Data to the card: room for how many bytes, at *pointer, to be written in place; 0: none now; an
+ * error of the class, or VDEV_ERROR_RANGE as above; VDEV_ERROR_STATE: the card expects no data.
  */
 int vdev_sd_card_emulator_room(struct vdev_sd_card_emulator *card, uint8_t **pointer);
+/* These bytes were written there; at most as many as room said. */
 void vdev_sd_card_emulator_put(struct vdev_sd_card_emulator *card, uint32_t bytes);
 
-/* Is all that was put on the medium? VDEV_OK, VDEV_SD_PENDING, or VDEV_ERROR_IO. */
+/* Is all that was put on the medium? VDEV_OK, VDEV_SD_PENDING, or an error of the class. */
 int vdev_sd_card_emulator_settled(const struct vdev_sd_card_emulator *card);
 
 #endif
