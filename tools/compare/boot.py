@@ -14,6 +14,8 @@ from console import Console, ConsoleError
 
 # How long a guest may say nothing. A window of 4 MiB takes a few seconds on an idle machine.
 SILENCE = 240
+# The bare-metal guest's windows: one empty, and one for each kind of entry (counts.py says which).
+BENCH_WINDOWS = 5
 
 
 class BootError(Exception):
@@ -37,15 +39,41 @@ def _json_lines(path):
     return objects, others
 
 
+def bench(files, directory, disk, progress):
+    """Runs the bare-metal guest that is entered for one thing at a time; returns its marks."""
+    for path in (files.hypervisor, files.bench):
+        if not os.path.exists(path):
+            raise BootError(f"entries: there is no {os.path.relpath(path)}: ./run build makes it")
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    command = machine.command(machine.ARRANGEMENTS["pure"], files, directory, "null", None, [], disk, files.bench)
+    # It touches no disk: the image is there for the machine alone, and any write to it would be thrown away.
+    command.append("-snapshot")
+    with open(os.path.join(directory, "qemu.log"), "wb") as errors:
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                           env=machine.ENVIRONMENT, timeout=SILENCE)
+        except subprocess.TimeoutExpired:
+            raise BootError(f"entries: the bare-metal guest has not ended after {SILENCE} seconds",
+                            "\n".join(_json_lines(os.path.join(directory, "hypervisor.log"))[1][-20:])) from None
+    objects, text = _json_lines(os.path.join(directory, "hypervisor.log"))
+    marks = {line["mark"]: line for line in objects if "mark" in line}
+    if sorted(marks) != list(range(1, 2 * BENCH_WINDOWS + 1)):
+        raise BootError(f"entries: the bare-metal guest wrote {len(marks)} of {2 * BENCH_WINDOWS} marks",
+                        "\n".join(f"hypervisor: {line}" for line in text[-20:]))
+    progress("entries: the bare-metal guest is done")
+    return marks
+
+
 class Boot:
     """One run. Afterwards: `verified` per window, and the marks that the hypervisor and the tracer saw."""
 
-    def __init__(self, arrangement, files, directory, disk, work, progress, trace=True, seconds=SILENCE):
+    def __init__(self, arrangement, files, directory, disk, work, progress, trace=True):
         self.arrangement, self.files, self.directory = arrangement, files, directory
         self.original, self.work, self.progress, self.trace = disk, work, progress, trace
-        self.seconds = seconds
         self.windows = [window for window in workload.WINDOWS if window.device in work]
         self.verified = {}
+        self.log, self.log_text = [], []
 
     def run(self):
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -73,11 +101,11 @@ class Boot:
         ours, theirs = socket.socketpair()
         descriptors = [theirs.fileno()]
         trace_filter, trace_write = None, None
-        self.console = Console(ours, self.seconds)
+        self.console = Console(ours, SILENCE)
         if self.trace:
             trace_read, trace_write = os.pipe()
             descriptors.append(trace_write)
-        command = machine.command(self.arrangement, self.files, self.directory, theirs.fileno(), trace_write,
+        command = machine.command(self.arrangement, self.files, self.directory, f"socket,fd={theirs.fileno()}", trace_write,
                                   self.work, self.disk)
         with open(os.path.join(self.directory, "command"), "w") as out:
             out.write(" ".join(command) + "\n")
@@ -86,13 +114,14 @@ class Boot:
             trace_filter = subprocess.Popen([self.files.filter, hex(machine.MARK_REGISTER)], stdin=trace_read,
                                             stdout=open(os.path.join(self.directory, "trace.json"), "wb"))
             os.close(trace_read)
-        qemu = subprocess.Popen(command, pass_fds=descriptors, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        qemu = subprocess.Popen(command, pass_fds=descriptors, env=machine.ENVIRONMENT,
+                                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
         theirs.close()
         if self.trace:
             os.close(trace_write)
         try:
             self._work()
-            qemu.wait(timeout=self.seconds)
+            qemu.wait(timeout=SILENCE)
         except (ConsoleError, OSError, subprocess.TimeoutExpired) as error:
             qemu.kill()
             qemu.wait()
@@ -116,7 +145,7 @@ class Boot:
     def _error(self, text):
         details = []
         with open(os.path.join(self.directory, "qemu.log"), errors="replace") as log:
-            details += [f"qemu: {line.rstrip()}" for line in log if "libfdt" not in line][-5:]
+            details += [f"qemu: {line.rstrip()}" for line in log if "audio" not in line][-5:]
         details += [f"hypervisor: {line}" for line in self.log_text[-20:]]
         text_lines = self.console.transcript.decode(errors="replace").splitlines()
         details += [f"guest: {line.rstrip()}" for line in text_lines[-20:]]

@@ -15,6 +15,9 @@ FLAGS = (
     "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 )
 
+# The board has a sound device, which needs none of the host's.
+ENVIRONMENT = dict(os.environ, QEMU_AUDIO_DRV="none")
+
 # An idle virtio-mmio slot's register: see the marks in setup/init.
 MARK_REGISTER = 0x1C130614
 
@@ -76,9 +79,15 @@ class Files:
         self.kernel = os.path.join(self.build, "guest", "zImage")
         self.initrd = os.path.join(self.build, "guest", "initramfs.cpio.gz")
         self.hypervisor = os.path.join(self.build, "arm", "hyp", "hyp.elf")
-        self.bench = os.path.join(self.build, "arm", "hyp", "bench.bin")
+        self.bench = os.path.join(self.build, "arm", "bench", "guest", "entries.bin")
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
         self.guest_tree = os.path.join(self.build, "host", "tools", "guest-tree")
+
+    def missing(self, arrangement):
+        """The first file that a boot of this arrangement needs and that is not there, or None."""
+        needed = [self.kernel, self.initrd, self.filter]
+        needed += [self.hypervisor] if arrangement.virtualized else [self.guest_tree]
+        return next((path for path in needed if not os.path.exists(path)), None)
 
 
 def compile_tree(text, path):
@@ -114,9 +123,11 @@ def _load(path, address):
 
 
 def command(arrangement, files, directory, console, trace, work, disk, kernel=None):
-    """QEMU's command line. `console` and `trace` are descriptors that QEMU inherits; `kernel` replaces Linux."""
+    """QEMU's command line. `console` is a character device's type and options, `trace` a descriptor that QEMU
+    inherits or None; `kernel` replaces Linux."""
     arguments = ["qemu-system-arm", *FLAGS]
-    arguments += ["-chardev", f"socket,id=console,fd={console}"]
+    kind, _, options = console.partition(",")
+    arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
     if trace is not None:
         arguments += ["-trace", "memory_region_ops_*", "-D", f"/dev/fd/{trace}"]
     bootargs = arrangement.boot_arguments(work)
@@ -131,8 +142,8 @@ def command(arrangement, files, directory, console, trace, work, disk, kernel=No
         arguments += ["-serial", "chardev:console", "-drive", f"if=sd,{drive}"]
     tree = os.path.join(directory, "system.dtb" if arrangement.virtualized else "guest.dtb")
     if not arrangement.virtualized:
-        import tree as guest_tree
-        guest_tree.write(arrangement, files, tree)
+        interface = "virtio" if virtio_native else "pl"
+        subprocess.run([files.guest_tree, "--native", "--interface", interface, "-o", tree], check=True)
         arguments += ["-kernel", files.kernel, "-initrd", files.initrd, "-dtb", tree, "-append", bootargs]
         return arguments
     image = kernel or files.kernel

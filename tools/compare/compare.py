@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""./run compare: the same guest and the same work in every arrangement, and one report of what each cost.
+
+It plans the boots and puts the parts together: machine.py has the command lines, boot.py runs one, counts.py takes
+differences, report.py prints.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import sys
+import threading
+import time
+
+import boot
+import counts
+import machine
+import report
+import workload
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+# The longest first, so that the last to end is a short one.
+PLAN = ("pure", "native-board", "vm-owned", "para", "native-virtio")
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="run compare", add_help=True)
+    parser.add_argument("--build", default=os.path.join(SOURCE, "build"), help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=("block", "console"), help="this device alone")
+    parser.add_argument("--disk", metavar="FILE", help="work on a copy of this disk image")
+    parser.add_argument("--json", metavar="FILE", help="where the report goes (build/compare/report.json)")
+    parser.add_argument("--arrangement", metavar="NAME", action="append",
+                        choices=("native", "vm-owned", "pure", "para"), help="this arrangement alone")
+    options = parser.parse_args(arguments)
+    options.work = [options.only] if options.only else ["block", "console"]
+    options.json = options.json or os.path.join(options.build, "compare", "report.json")
+    return options
+
+
+class Progress:
+    """Lines on the terminal, each with the time since the start, from several threads."""
+
+    def __init__(self):
+        self.start, self.lock = time.monotonic(), threading.Lock()
+
+    def __call__(self, text):
+        with self.lock:
+            print(f"[{time.monotonic() - self.start:5.1f} s] {text}", flush=True)
+
+
+def check(options):
+    """What can be wrong with the words of the command, said before anything is built or booted."""
+    if options.disk:
+        workload.check_disk_file(options.disk)
+    folder = os.path.dirname(os.path.abspath(options.json))
+    if os.path.isdir(options.json) or not (folder.startswith(os.path.abspath(options.build))
+                                           or os.access(folder, os.W_OK)):
+        raise ValueError(f"--json {options.json}: cannot be written")
+
+
+def prepare_disk(options, directory):
+    """The disk that every arrangement gets a copy of."""
+    if options.disk:
+        return options.disk
+    disk = os.path.join(directory, "disk.img")
+    workload.make_disk(disk)
+    return disk
+
+
+def measure(options, names, bench, progress):
+    """Boots two arrangements at a time; returns the rows and the figures of the entries."""
+    files = machine.Files(options.build)
+    directory = os.path.join(files.build, "compare")
+    os.makedirs(directory, exist_ok=True)
+    for name in names:
+        missing = files.missing(machine.ARRANGEMENTS[name])
+        if missing:
+            raise boot.BootError(f"{name}: there is no {os.path.relpath(missing)}: ./run build makes it")
+    disk = prepare_disk(options, directory)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        running = [pool.submit(boot.Boot(machine.ARRANGEMENTS[name], files, os.path.join(directory, name), disk,
+                                         options.work, progress).run) for name in names]
+        benching = pool.submit(boot.bench, files, os.path.join(directory, "entries"), disk, progress) if bench else None
+        rows, errors = [], []
+        for future in running:
+            try:
+                done = future.result()
+                rows += [counts.row(done, window) for window in done.windows]
+            except boot.BootError as error:
+                errors.append(error)
+        entries = {}
+        try:
+            entries = counts.entries(benching.result()) if benching else {}
+        except boot.BootError as error:
+            errors.append(error)
+    rows.sort(key=lambda row: [(window.device, window.workload) for window in workload.WINDOWS].index(
+        (row["device"], row["workload"])))
+    counts.add_native_accesses(rows)
+    report.sort(rows)
+    return rows, entries, errors
+
+
+def main(arguments):
+    options = parse(arguments)
+    wanted = options.arrangement or ["native", "vm-owned", "pure", "para"]
+    names = [name for name in PLAN if machine.ARRANGEMENTS[name].name in wanted]
+    bench = not options.arrangement or "pure" in wanted
+    try:
+        check(options)
+        if options.check:
+            return 0
+        rows, entries, errors = measure(options, names, bench, Progress())
+    except (ValueError, OSError, boot.BootError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
+    lines = report.hypervisor_lines(SOURCE)
+    path = options.json
+    report.print_table(rows)
+    report.print_explanations(rows)
+    report.print_entries(entries, lines)
+    try:
+        report.write(path, {"entries": entries, "hypervisor_lines": lines, "rows": rows})
+    except OSError as error:
+        print(f"compare: --json {path}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"\nThe same, with every register, is in {os.path.relpath(path)}")
+    for error in errors:
+        print(f"compare: {error}", file=sys.stderr)
+        if error.details:
+            print(error.details, file=sys.stderr)
+    wrong = [row for row in rows if not row["verified"]]
+    for row in wrong:
+        print(f"compare: {row['arrangement']} on {row['interface']}: {row['device']} {row['workload']}: "
+              "the data is wrong", file=sys.stderr)
+    return 1 if errors or wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
