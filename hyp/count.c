@@ -17,8 +17,6 @@ enum {
 };
 #define NOT_KERNEL_NOT_USER (3u << 30) /* P, U: ... and nowhere else */
 
-struct counts counts;
-
 static uint32_t wraps;
 static uint64_t excluded; /* instructions of the log itself */
 
@@ -62,10 +60,10 @@ void count_mark(uint32_t number)
     log_print("{\"mark\":%u,\"hyp_instructions\":%llu,\"virtual_irqs\":%u,\"world_switches\":%u,"
               "\"maintenance\":%u,\"unclaimed\":%llu,\"hyp_entries\":{",
               (unsigned)number, (unsigned long long)(before - excluded),
-              (unsigned)counts.virtual_irqs, (unsigned)counts.world_switches,
-              (unsigned)counts.maintenance, (unsigned long long)vm.bus.unclaimed);
+              (unsigned)vm.counts.virtual_irqs, (unsigned)vm.counts.world_switches,
+              (unsigned)vm.counts.maintenance, (unsigned long long)vm.bus.unclaimed);
     for (unsigned i = 0; i < COUNT_ENTRIES; i++) {
-        log_print("%s\"%s\":%u", i == 0 ? "" : ",", names[i], (unsigned)counts.entries[i]);
+        log_print("%s\"%s\":%u", i == 0 ? "" : ",", names[i], (unsigned)vm.counts.entries[i]);
     }
     log_print("},\"devices\":{");
     for (unsigned i = 0; i < vm.window_count; i++) {

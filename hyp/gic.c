@@ -139,7 +139,7 @@ static inline bool list_add(uint32_t interrupt, uint32_t value)
     carried[list] = (uint16_t)interrupt;
     list_of[interrupt] = (uint8_t)list;
     GICH_LR[list] = value;
-    counts.virtual_irqs++;
+    vm.counts.virtual_irqs++;
     return true;
 }
 
@@ -170,7 +170,7 @@ static bool deliver(void *context, uint32_t interrupt, uint8_t priority)
             }
             if ((now & LR_PENDING) == 0) {
                 GICH_LR[list] = now | value;
-                counts.virtual_irqs++;
+                vm.counts.virtual_irqs++;
             }
             return true;
         }
@@ -234,7 +234,7 @@ static void maintain(void)
 {
     uint32_t ended = GICH_EISR0;
 
-    counts.maintenance++;
+    vm.counts.maintenance++;
     for (uint32_t list = 0; list < LISTS; list++) {
         if ((ended >> list & 1) != 0) {
             uint32_t interrupt = GICH_LR[list] & LR_INTERRUPT;
@@ -262,7 +262,7 @@ void interrupt_handle(void)
     uint32_t acknowledged = GICC_IAR;
     uint32_t interrupt = acknowledged & LR_INTERRUPT;
 
-    counts.entries[COUNT_IRQ]++;
+    vm.counts.entries[COUNT_IRQ]++;
     if (interrupt >= BOARD_INTERRUPTS) {
         if (interrupt < SPURIOUS) {
             log_stop("vdev: interrupt %u is not the board's", (unsigned)interrupt);

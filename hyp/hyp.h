@@ -78,7 +78,6 @@ struct counts {
     uint32_t world_switches;
     uint32_t maintenance; /* of the irq entries, those for the virtual CPU interface itself */
 };
-extern struct counts counts;
 
 void count_init(void);
 /* Called often enough that the hardware's 32-bit counter cannot wrap twice in between. */
@@ -92,7 +91,9 @@ int count_mark_access(void *device, struct vdev_access *access);
 
 #define VM_WINDOWS 4u /* interrupt distributor, marks, console, disk */
 
+/* What a trap looks at comes first, close together. */
 struct vm {
+    struct counts counts;
     uint32_t ram_address;  /* guest physical */
     uint32_t ram_size;     /* bytes, a multiple of 2 MiB */
     uint32_t ram_physical; /* where it really is */

@@ -31,7 +31,7 @@ enum {
 
     /* The only registers beside memory's that a guest of ours is known to touch. */
     CP15_READ = 1 << 0,
-    CP15_ACTLR = 0 << 17 | 0 << 14 | 1 << 10 | 0 << 1,
+    CP15_ACTLR = 1 << 17 | 1 << 10, /* opc2, CRn; opc1 and CRm are 0 */
     CP15_NAME = 7 << 17 | 7 << 14 | 15 << 10 | 15 << 1,
     LOGGED = 16, /* refusals: a guest must not be able to fill the log */
 };
@@ -113,11 +113,11 @@ static bool is_banked_low(uint32_t number)
 
 static void refuse(const char *why, uint32_t address, uint32_t syndrome)
 {
-    counts.entries[COUNT_REFUSED]++;
-    if (counts.entries[COUNT_REFUSED] <= LOGGED) {
+    vm.counts.entries[COUNT_REFUSED]++;
+    if (vm.counts.entries[COUNT_REFUSED] <= LOGGED) {
         log_print("vdev: guest at pc %x: %s: address %x, syndrome %x%s\n",
                   (unsigned)cpu_read_elr_hyp(), why, (unsigned)address, (unsigned)syndrome,
-                  counts.entries[COUNT_REFUSED] == LOGGED ? "; further ones are only counted" : "");
+                  vm.counts.entries[COUNT_REFUSED] == LOGGED ? "; further ones are only counted" : "");
     }
 }
 
@@ -146,32 +146,33 @@ static inline void data_abort(struct registers *registers, uint32_t syndrome)
     struct vdev_access access;
 
     if (is_unmapped_memory(address, syndrome)) {
-        counts.entries[COUNT_STAGE2_FAULT]++;
+        vm.counts.entries[COUNT_STAGE2_FAULT]++;
         stage2_map_memory(address);
         return;
     }
-    counts.entries[COUNT_EMULATED_ACCESS]++;
+    vm.counts.entries[COUNT_EMULATED_ACCESS]++;
     if (__builtin_expect((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number), 0)) {
         refuse_access("an instruction that the hardware does not decode", address, syndrome);
         return;
     }
     uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
-    uint32_t unused_bits = 32 - (8u << size);
     access.width = (uint8_t)(1u << size);
-    access.write = (syndrome & SYNDROME_WRITE) != 0;
-    if (access.write) {
+    if ((syndrome & SYNDROME_WRITE) != 0) {
         uint32_t value = number < 13 ? registers->r[number] : read_banked(registers, number);
-        access.value = value << unused_bits >> unused_bits;
+        access.write = true;
+        access.value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
+    } else {
+        access.write = false;
     }
     int status = vdev_bus_dispatch(&vm.bus, address, &access);
     if (__builtin_expect(status != 0, 0)) {
         refuse_access(vdev_status_name(status), address, syndrome);
         return;
     }
-    if (!access.write) {
+    if ((syndrome & SYNDROME_WRITE) == 0) {
         uint32_t value = (uint32_t)access.value;
         if (__builtin_expect((syndrome & SYNDROME_SIGNED) != 0, 0)) {
-            value = (uint32_t)((int32_t)(value << unused_bits) >> unused_bits);
+            value = size == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
         }
         if (__builtin_expect(number < 13, 1)) {
             registers->r[number] = value;
@@ -187,7 +188,7 @@ static void prefetch_abort(uint32_t syndrome)
     uint32_t address = abort_address(cpu_read_hifar());
 
     if (is_unmapped_memory(address, syndrome)) {
-        counts.entries[COUNT_STAGE2_FAULT]++;
+        vm.counts.entries[COUNT_STAGE2_FAULT]++;
         stage2_map_memory(address);
         return;
     }
@@ -199,7 +200,7 @@ static void system_register(struct registers *registers, uint32_t syndrome)
 {
     uint32_t number = syndrome >> 5 & 0xf;
 
-    counts.entries[COUNT_SYSTEM_REGISTER]++;
+    vm.counts.entries[COUNT_SYSTEM_REGISTER]++;
     if ((syndrome & CP15_NAME) == CP15_ACTLR && !is_banked_low(number)) {
         /* Auxiliary control: this processor's business is the hypervisor's. Reads as zero. */
         if ((syndrome & CP15_READ) != 0) {
@@ -239,7 +240,7 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
     if (class == CLASS_DATA_ABORT) {
         data_abort(registers, syndrome);
     } else if (class == CLASS_HVC) {
-        counts.entries[COUNT_HYPERCALL]++;
+        vm.counts.entries[COUNT_HYPERCALL]++;
         /* The address to return to is after the HVC already. */
         if (registers->r[0] == VDEV_HYPERCALL_NULL) {
             registers->r[0] = 0;
