@@ -327,7 +327,7 @@ static int access_sgi_pending(struct vdev_gic_distributor *distributor, struct v
     for (uint32_t i = 0; i < access->width; i++) {
         value |= (uint64_t)(distributor->latched[0] >> (first + i) & 1) << (8 * i);
         if ((access->value >> (8 * i) & 1) != 0) {
-            bits |= bit(first + i);
+            bits |= bit(first + i) & 0xffff;
         }
     }
     if (!access->write) {
