@@ -19,23 +19,29 @@ import machine
 import report
 import workload
 
-SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # The longest first, so that the last to end is a short one.
 PLAN = ("pure", "native-board", "vm-owned", "para", "native-virtio")
 
 
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        """One line, as every failure here; ./run help has the rest."""
+        print(f"compare: {message}", file=sys.stderr)
+        sys.exit(2)
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="run compare", add_help=True)
+    parser = Parser(prog="run compare", add_help=False)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"), help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=("block", "console"), help="this device alone")
     parser.add_argument("--disk", metavar="FILE", help="work on a copy of this disk image")
-    parser.add_argument("--json", metavar="FILE", help="where the report goes (build/compare/report.json)")
+    parser.add_argument("--json", metavar="FILE", help="write the report there too")
     parser.add_argument("--arrangement", metavar="NAME", action="append",
                         choices=("native", "vm-owned", "pure", "para"), help="this arrangement alone")
     options = parser.parse_args(arguments)
     options.work = [options.only] if options.only else ["block", "console"]
-    options.json = options.json or os.path.join(options.build, "compare", "report.json")
     return options
 
 
@@ -54,9 +60,8 @@ def check(options):
     """What can be wrong with the words of the command, said before anything is built or booted."""
     if options.disk:
         workload.check_disk_file(options.disk)
-    folder = os.path.dirname(os.path.abspath(options.json))
-    if os.path.isdir(options.json) or not (folder.startswith(os.path.abspath(options.build))
-                                           or os.access(folder, os.W_OK)):
+    if options.json and (os.path.isdir(options.json)
+                         or not os.access(os.path.dirname(os.path.abspath(options.json)), os.W_OK)):
         raise ValueError(f"--json {options.json}: cannot be written")
 
 
@@ -69,15 +74,18 @@ def prepare_disk(options, directory):
     return disk
 
 
-def measure(options, names, bench, progress):
-    """Boots two arrangements at a time; returns the rows and the figures of the entries."""
+def measure(options, names, bench, progress, finished=None):
+    """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went wrong.
+
+    `finished`, a dictionary, receives each boot that did its work, for who wants more than its rows.
+    """
     files = machine.Files(options.build)
     directory = os.path.join(files.build, "compare")
     os.makedirs(directory, exist_ok=True)
     for name in names:
         missing = files.missing(machine.ARRANGEMENTS[name])
         if missing:
-            raise boot.BootError(f"{name}: there is no {os.path.relpath(missing)}: ./run build makes it")
+            raise boot.BootError(f"{name}: there is no {os.path.relpath(missing, SOURCE)}: ./run build makes it")
     disk = prepare_disk(options, directory)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         running = [pool.submit(boot.Boot(machine.ARRANGEMENTS[name], files, os.path.join(directory, name), disk,
@@ -87,6 +95,8 @@ def measure(options, names, bench, progress):
         for future in running:
             try:
                 done = future.result()
+                if finished is not None:
+                    finished[done.arrangement.title] = done
                 rows += [counts.row(done, window) for window in done.windows]
             except boot.BootError as error:
                 errors.append(error)
@@ -116,16 +126,17 @@ def main(arguments):
         print(f"compare: {error}", file=sys.stderr)
         return 1
     lines = report.hypervisor_lines(SOURCE)
-    path = options.json
     report.print_table(rows)
     report.print_explanations(rows)
     report.print_entries(entries, lines)
-    try:
-        report.write(path, {"entries": entries, "hypervisor_lines": lines, "rows": rows})
-    except OSError as error:
-        print(f"compare: --json {path}: {error.strerror}", file=sys.stderr)
-        return 1
-    print(f"\nThe same, with every register, is in {os.path.relpath(path)}")
+    path = os.path.join(options.build, "compare", "report.json")
+    for each in filter(None, (path, options.json)):
+        try:
+            report.write(each, {"entries": entries, "hypervisor_lines": lines, "rows": rows})
+        except OSError as error:
+            print(f"compare: {each}: {error.strerror}", file=sys.stderr)
+            return 1
+    print(f"\nThe same, with every register, is in {os.path.relpath(path, SOURCE)}")
     for error in errors:
         print(f"compare: {error}", file=sys.stderr)
         if error.details:

@@ -83,6 +83,8 @@ def print_explanations(rows):
 
 
 def print_entries(entries, lines):
+    if not entries:
+        return
     form = "{:36}{:>10}{:>10}{:>18}"
     print()
     print(form.format("instructions in the hypervisor", "vdev", "aim", "talk's prototype"))
