@@ -80,12 +80,13 @@ int vdev_fdt_fail_at(const struct vdev_fdt *tree, int status, int node, const ch
     if (error == NULL) {
         return status;
     }
-    char path[VDEV_FDT_PATH_MAXIMUM];
-    int result = fdt_get_path(tree->blob, node, path, sizeof path);
-    if (result != 0) {
+    char path[VDEV_FDT_PATH_MAXIMUM] = "";
+    /* Asked for the path of what is no node, libfdt would walk past the end of the tree and read
+     * before the buffer; so only a node's is asked for. */
+    if (fdt_node_depth(tree->blob, node) >= 0 &&
+        fdt_get_path(tree->blob, node, path, sizeof path) != 0) {
         /* Too deep for the room there is: its own name says more than its ancestors'. */
-        const char *name = result == -FDT_ERR_NOSPACE ? fdt_get_name(tree->blob, node, NULL) : NULL;
-        copy(path, sizeof path, name);
+        copy(path, sizeof path, fdt_get_name(tree->blob, node, NULL));
     }
     return vdev_fdt_fail(error, status, path, property, reason);
 }

@@ -19,20 +19,28 @@ int vdev_fdt_open(struct vdev_fdt *tree, const void *blob, size_t size,
     if (blob == NULL || (uintptr_t)blob % 8 != 0) {
         return vdev_fdt_fail(error, VDEV_ERROR_INVALID, "", NULL, "a misaligned pointer");
     }
-    int result = fdt_check_full(blob, size);
-    if (result != 0) {
-        return vdev_fdt_fail(error, VDEV_ERROR_CORRUPT, "", NULL, vdev_fdt_reason(result));
+    /*
+     * What libfdt takes for granted: that there is a whole header, of whatever version; that both
+     * blocks are aligned (a misaligned word faults where memory is mapped as a device's); and
+     * below, that the root is at offset 0, whatever is there.
+     */
+    if (size < sizeof(struct fdt_header)) {
+        return vdev_fdt_fail(error, VDEV_ERROR_CORRUPT, "", NULL,
+                             vdev_fdt_reason(-FDT_ERR_TRUNCATED));
     }
-    if (fdt_version(blob) < OLDEST_VERSION) {
+    if (fdt_magic(blob) == FDT_MAGIC && fdt_version(blob) < OLDEST_VERSION) {
         return vdev_fdt_fail(error, VDEV_ERROR_CORRUPT, "", NULL,
                              vdev_fdt_reason(-FDT_ERR_BADVERSION));
     }
-    /* libfdt reads both blocks as words: a misaligned one would fault where memory is a device's.
-     * And it takes the root to be at offset 0, whatever is there. */
     int next;
-    if (fdt_off_dt_struct(blob) % 4 != 0 || fdt_off_mem_rsvmap(blob) % 8 != 0 ||
-        fdt_next_tag(blob, VDEV_FDT_ROOT, &next) != FDT_BEGIN_NODE) {
-        return vdev_fdt_fail(error, VDEV_ERROR_CORRUPT, "", NULL, "the tree is damaged");
+    int result = fdt_off_dt_struct(blob) % 4 != 0 || fdt_off_mem_rsvmap(blob) % 8 != 0
+                     ? -FDT_ERR_BADLAYOUT
+                     : fdt_check_full(blob, size);
+    if (result == 0 && fdt_next_tag(blob, VDEV_FDT_ROOT, &next) != FDT_BEGIN_NODE) {
+        result = -FDT_ERR_BADSTRUCTURE;
+    }
+    if (result != 0) {
+        return vdev_fdt_fail(error, VDEV_ERROR_CORRUPT, "", NULL, vdev_fdt_reason(result));
     }
     *tree = (struct vdev_fdt){.blob = blob, .size = fdt_totalsize(blob), .error = error};
     return VDEV_OK;
@@ -63,9 +71,16 @@ int vdev_fdt_find(const struct vdev_fdt *tree, const char *path)
     return node;
 }
 
-/* What a walk returns: a node, or its end, which is nothing to write down. */
-static int step(const struct vdev_fdt *tree, int from, int result, int at_end)
+/*
+ * What a walk from a node returns: a node, or its end, which is nothing to write down. libfdt takes
+ * a place that is no node for the end of a walk; here that is told apart.
+ */
+static int step(const struct vdev_fdt *tree, int from, int (*walk)(const void *blob, int node),
+                int at_end)
 {
+    int name_length;
+    int result =
+        fdt_get_name(tree->blob, from, &name_length) == NULL ? name_length : walk(tree->blob, from);
     if (result >= 0) {
         return result;
     }
@@ -74,26 +89,28 @@ static int step(const struct vdev_fdt *tree, int from, int result, int at_end)
 
 int vdev_fdt_find_compatible(const struct vdev_fdt *tree, int after, const char *compatible)
 {
-    return step(tree, after, fdt_node_offset_by_compatible(tree->blob, after, compatible),
-                VDEV_ERROR_ABSENT);
+    int node = fdt_node_offset_by_compatible(tree->blob, after, compatible);
+    if (node >= 0) {
+        return node;
+    }
+    return node == -FDT_ERR_NOTFOUND ? VDEV_ERROR_ABSENT
+                                     : vdev_fdt_fail_libfdt(tree, node, after, NULL);
 }
 
 int vdev_fdt_child(const struct vdev_fdt *tree, int node)
 {
-    return step(tree, node, fdt_first_subnode(tree->blob, node), VDEV_ERROR_EMPTY);
+    return step(tree, node, fdt_first_subnode, VDEV_ERROR_EMPTY);
 }
 
 int vdev_fdt_sibling(const struct vdev_fdt *tree, int node)
 {
-    return step(tree, node, fdt_next_subnode(tree->blob, node), VDEV_ERROR_EMPTY);
+    return step(tree, node, fdt_next_subnode, VDEV_ERROR_EMPTY);
 }
 
 int vdev_fdt_parent(const struct vdev_fdt *tree, int node)
 {
-    if (node == VDEV_FDT_ROOT) {
-        return VDEV_ERROR_ABSENT;
-    }
-    return step(tree, node, fdt_parent_offset(tree->blob, node), VDEV_ERROR_ABSENT);
+    return node == VDEV_FDT_ROOT ? VDEV_ERROR_ABSENT
+                                 : step(tree, node, fdt_parent_offset, VDEV_ERROR_ABSENT);
 }
 
 const char *vdev_fdt_name(const struct vdev_fdt *tree, int node)
@@ -108,17 +125,10 @@ bool vdev_fdt_compatible(const struct vdev_fdt *tree, int node, const char *comp
 
 /* ---- properties ---- */
 
-/* A property's bytes, or NULL with a status that is not written down. */
-static const void *property_bytes(const struct vdev_fdt *tree, int node, const char *property,
-                                  int *length)
-{
-    return fdt_getprop(tree->blob, node, property, length);
-}
-
 bool vdev_fdt_enabled(const struct vdev_fdt *tree, int node)
 {
     int length;
-    const char *status = property_bytes(tree, node, "status", &length);
+    const char *status = fdt_getprop(tree->blob, node, "status", &length);
 
     if (status == NULL) {
         return length == -FDT_ERR_NOTFOUND;
@@ -130,7 +140,7 @@ bool vdev_fdt_enabled(const struct vdev_fdt *tree, int node)
 const void *vdev_fdt_property(const struct vdev_fdt *tree, int node, const char *property,
                               int *length)
 {
-    const void *value = property_bytes(tree, node, property, length);
+    const void *value = fdt_getprop(tree->blob, node, property, length);
     if (value == NULL) {
         *length = vdev_fdt_fail_libfdt(tree, *length, node, property);
     }

@@ -109,7 +109,7 @@ static void bytes(struct writer *writer, const char *property, const void *value
 
 static void flag(struct writer *writer, const char *property)
 {
-    bytes(writer, property, NULL, 0);
+    bytes(writer, property, "", 0);
 }
 
 static void string(struct writer *writer, const char *property, const char *value)
