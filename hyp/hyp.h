@@ -110,9 +110,6 @@ extern struct vm vm;
 
 /* Build the machine from the description; reports and stops the board on a mistake. */
 void vm_build(void);
-/* The same from inside the hypervisor; sorted by address. */
-void vm_add_window(const char *name, uint32_t address, uint32_t length,
-                   vdev_access_function *access, void *device);
 
 /* Stage 2 translation: stage2.c */
 void stage2_init(void);

@@ -25,6 +25,7 @@ enum {
     SYNDROME_SIZE_SHIFT = 22, /* SAS */
     SYNDROME_SIGNED = 1 << 21,
     SYNDROME_REGISTER_SHIFT = 16,
+    SYNDROME_HIGH = 1 << 19,  /* of the register's number: r8 and above */
     SYNDROME_WRITE = 1 << 6,
     SYNDROME_STATUS = 0x3f,
     STATUS_TRANSLATION = 0x04, /* and the level in the two lowest bits */
@@ -139,10 +140,12 @@ static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
            (syndrome & SYNDROME_STATUS & ~3u) == STATUS_TRANSLATION;
 }
 
-static inline void data_abort(struct registers *registers, uint32_t syndrome)
+/* Everything but the short way of data_abort(). */
+static __attribute__((noinline)) void data_abort_any(struct registers *registers,
+                                                     uint32_t syndrome, uint32_t address)
 {
-    uint32_t address = abort_address(cpu_read_hdfar());
     uint32_t number = syndrome >> SYNDROME_REGISTER_SHIFT & 0xf;
+    bool write = (syndrome & SYNDROME_WRITE) != 0;
     struct vdev_access access;
 
     if (is_unmapped_memory(address, syndrome)) {
@@ -151,36 +154,52 @@ static inline void data_abort(struct registers *registers, uint32_t syndrome)
         return;
     }
     vm.counts.entries[COUNT_EMULATED_ACCESS]++;
-    if (__builtin_expect((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number), 0)) {
+    if ((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number)) {
         refuse_access("an instruction that the hardware does not decode", address, syndrome);
         return;
     }
     uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
     access.width = (uint8_t)(1u << size);
-    if ((syndrome & SYNDROME_WRITE) != 0) {
+    access.write = write;
+    if (write) {
         uint32_t value = number < 13 ? registers->r[number] : read_banked(registers, number);
-        access.write = true;
         access.value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
-    } else {
-        access.write = false;
     }
     int status = vdev_bus_dispatch(&vm.bus, address, &access);
-    if (__builtin_expect(status != 0, 0)) {
+    if (status != 0) {
         refuse_access(vdev_status_name(status), address, syndrome);
         return;
     }
-    if ((syndrome & SYNDROME_WRITE) == 0) {
+    if (!write) {
         uint32_t value = (uint32_t)access.value;
-        if (__builtin_expect((syndrome & SYNDROME_SIGNED) != 0, 0)) {
+        if ((syndrome & SYNDROME_SIGNED) != 0) {
             value = size == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
         }
-        if (__builtin_expect(number < 13, 1)) {
+        if (number < 13) {
             registers->r[number] = value;
         } else {
             write_banked(registers, number, value);
         }
     }
     skip(syndrome);
+}
+
+/* The short way: an unsigned load into r0 to r7, which no mode banks, of a register that is a load. */
+static inline void data_abort(struct registers *registers, uint32_t syndrome)
+{
+    const uint32_t fields = SYNDROME_VALID | SYNDROME_SIGNED | SYNDROME_WRITE | SYNDROME_HIGH;
+    uint32_t address = abort_address(cpu_read_hdfar());
+    uint32_t width = 1u << (syndrome >> SYNDROME_SIZE_SHIFT & 3);
+    uint32_t value;
+
+    if ((syndrome & fields) == SYNDROME_VALID &&
+        vdev_bus_load(&vm.bus, address, width, &value)) {
+        vm.counts.entries[COUNT_EMULATED_ACCESS]++;
+        registers->r[syndrome >> SYNDROME_REGISTER_SHIFT & 7] = value;
+        skip(syndrome);
+    } else {
+        data_abort_any(registers, syndrome, address);
+    }
 }
 
 static void prefetch_abort(uint32_t syndrome)

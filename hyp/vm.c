@@ -77,8 +77,9 @@ static void refuse_node(int node, const char *why)
     log_stop("vdev: system description: node %s: %s", vdev_fdt_name(&description, node), why);
 }
 
-void vm_add_window(const char *name, uint32_t address, uint32_t length,
-                   vdev_access_function *access, void *device)
+/* Returns the window, in its place until the next one is added. */
+static struct vdev_bus_window *add_window(const char *name, uint32_t address, uint32_t length,
+                                          vdev_access_function *access, void *device)
 {
     unsigned at = vm.window_count;
 
@@ -97,6 +98,7 @@ void vm_add_window(const char *name, uint32_t address, uint32_t length,
         .counts = counters[vm.window_count],
     };
     vm.window_count++;
+    return &vm.windows[at];
 }
 
 static struct vdev_interrupt_line line(uint32_t spi)
@@ -142,7 +144,8 @@ static void pure_console(int node, const struct place *place)
         .running = true,
     };
     check(vdev_pl011_emulator_init(&pl011, &configuration), node);
-    vm_add_window("pl011", place->address, place->length, vdev_pl011_emulator_access, &pl011);
+    vdev_registers_loads(&pl011.bank, add_window("pl011", place->address, place->length,
+                                                 vdev_pl011_emulator_access, &pl011));
 }
 
 static void para_console(int node, const struct place *place)
@@ -159,8 +162,8 @@ static void para_console(int node, const struct place *place)
     };
     check(vdev_console_backend_init(&console_backend, &configuration), node);
     check(vdev_virtio_mmio_init(&console_mmio, &console_backend.device, line(place->spi)), node);
-    vm_add_window("virtio-console", place->address, place->length, vdev_virtio_mmio_access,
-                  &console_mmio);
+    add_window("virtio-console", place->address, place->length, vdev_virtio_mmio_access,
+               &console_mmio);
 }
 
 static void pure_disk(int node, const struct place *place)
@@ -175,7 +178,7 @@ static void pure_disk(int node, const struct place *place)
         .buffer_length = sizeof buffer,
     };
     check(vdev_pl181_emulator_init(&pl181, &configuration), node);
-    vm_add_window("pl181", place->address, place->length, vdev_pl181_emulator_access, &pl181);
+    add_window("pl181", place->address, place->length, vdev_pl181_emulator_access, &pl181);
 }
 
 static void para_disk(int node, const struct place *place)
@@ -195,8 +198,8 @@ static void para_disk(int node, const struct place *place)
     };
     check(vdev_block_backend_init(&block_backend, &configuration), node);
     check(vdev_virtio_mmio_init(&block_mmio, &block_backend.device, line(place->spi)), node);
-    vm_add_window("virtio-block", place->address, place->length, vdev_virtio_mmio_access,
-                  &block_mmio);
+    add_window("virtio-block", place->address, place->length, vdev_virtio_mmio_access,
+               &block_mmio);
 }
 
 static void build_device(int node)
@@ -325,8 +328,8 @@ void vm_build(void)
                                   NULL) != 0) {
         log_stop("vdev: interrupt distributor");
     }
-    vm_add_window("gicd", BOARD_GICD, 4096, vdev_gic_distributor_access, &vm.distributor);
-    vm_add_window("mark", MARK_ADDRESS, MARK_LENGTH, count_mark_access, NULL);
+    add_window("gicd", BOARD_GICD, 4096, vdev_gic_distributor_access, &vm.distributor);
+    add_window("mark", MARK_ADDRESS, MARK_LENGTH, count_mark_access, NULL);
     stage2_map_device(BOARD_GICC, BOARD_GICV, 8192);
     gic_forward(BOARD_INTERRUPT_GUEST_TIMER);
 

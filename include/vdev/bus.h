@@ -45,7 +45,7 @@ struct vdev_bus_window {
     /*
      * The short way: registers whose reading is a load and nothing more, in 1, 2 and 4 bytes from
      * their own offset. loads[offset / 4] is the place of the value in `values` plus 1, or 0 where the
-     * device is to be asked; one per 4 bytes of length. The bus then answers such a read itself.
+     * device is to be asked; one per 4 bytes of length. vdev_bus_load answers such a read.
      * NULL: the device is asked always.
      */
     const uint8_t *loads;
@@ -67,6 +67,31 @@ struct vdev_bus {
  */
 int vdev_bus_init(struct vdev_bus *bus, struct vdev_bus_window *windows, size_t count);
 
+/* The last step of both ways to a device. Not to be called directly. */
+static inline int vdev_bus_call(struct vdev_bus *bus, struct vdev_bus_window *window,
+                                uint32_t offset, struct vdev_access *access)
+{
+    if (window->counts != NULL) {
+        struct vdev_register_count *count = &window->counts[offset / 4];
+        *(access->write ? &count->writes : &count->reads) += 1;
+    }
+    access->offset = offset;
+    /* Closed meanwhile, so that the device cannot be entered again. */
+    window->open = 0;
+    int status = window->access(window->device, access);
+    window->open = window->length;
+    if (status != 0) {
+        bus->unclaimed++;
+    }
+    return status;
+}
+
+/*
+ * What vdev_bus_dispatch does with whatever is not the usual case: another window than the last one,
+ * 8 bytes, an access that is refused. Not to be called directly.
+ */
+int vdev_bus_dispatch_any(struct vdev_bus *bus, uint64_t address, struct vdev_access *access);
+
 /*
  * Pass one access to its device. Call it from the device's one context, for each trapped access.
  * VDEV_OK; VDEV_ERROR_RANGE: nobody claims all of [address, address + width); VDEV_ERROR_UNSUPPORTED:
@@ -74,6 +99,42 @@ int vdev_bus_init(struct vdev_bus *bus, struct vdev_bus_window *windows, size_t 
  * another access; or what the device returned. The hypervisor answers an error as its architecture
  * says (on ARM: a synchronous external abort into the guest).
  */
-int vdev_bus_dispatch(struct vdev_bus *bus, uint64_t address, struct vdev_access *access);
+static inline int vdev_bus_dispatch(struct vdev_bus *bus, uint64_t address,
+                                    struct vdev_access *access)
+{
+    struct vdev_bus_window *window = bus->last;
+    uint64_t distance = address - window->address;
+    unsigned width = access->width;
+
+    if (distance >= window->open || width - 1 > 3 ||
+        ((width - 1) & (width | (uint32_t)distance)) != 0) {
+        return vdev_bus_dispatch_any(bus, address, access);
+    }
+    return vdev_bus_call(bus, window, (uint32_t)distance, access);
+}
+
+/*
+ * The short way, to be tried first: answers a read, of 1, 2 or 4 bytes, of a register of the last
+ * window whose reading is a load and nothing more (see `loads`); it is counted like any other.
+ * False, and nothing happened: it is not that simple, call vdev_bus_dispatch.
+ */
+static inline bool vdev_bus_load(struct vdev_bus *bus, uint64_t address, unsigned width,
+                                 uint32_t *value)
+{
+    struct vdev_bus_window *window = bus->last;
+    uint64_t distance = address - window->address;
+    uint32_t place;
+
+    if (distance >= window->open || (distance & 3) != 0 || window->loads == NULL ||
+        (place = window->loads[distance / 4]) == 0) {
+        return false;
+    }
+    if (window->counts != NULL) {
+        window->counts[distance / 4].reads++;
+    }
+    uint32_t unused_bits = 32 - 8 * width;
+    *value = window->values[place - 1] << unused_bits >> unused_bits;
+    return true;
+}
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Trap dispatch. On the path of every emulated access: short on purpose. What most accesses are (1, 2
- * or 4 bytes, aligned, in the window that was used last) is decided with few comparisons; whatever is
- * not that goes through `dispatch_any`, which checks everything one by one.
+ * Trap dispatch. What most accesses are (1, 2 or 4 bytes, aligned, in the window that was used last)
+ * is decided with few comparisons, inline, in the header; whatever is not that comes here.
  */
 #include <vdev/bus.h>
 #include <vdev/status.h>
@@ -53,24 +52,7 @@ static struct vdev_bus_window *find(struct vdev_bus *bus, uint64_t address)
     return NULL;
 }
 
-/* Ask the device; its window is closed meanwhile, so that it cannot be entered again. */
-static __attribute__((noinline)) int call(struct vdev_bus *bus, struct vdev_bus_window *window,
-                                          struct vdev_access *access)
-{
-    uint32_t open = window->open;
-
-    window->open = 0;
-    int status = window->access(window->device, access);
-    window->open = open;
-    if (status != VDEV_OK) {
-        bus->unclaimed++;
-    }
-    return status;
-}
-
-/* Every case, also those that the short way below does not decide. */
-static __attribute__((noinline)) int dispatch_any(struct vdev_bus *bus, uint64_t address,
-                                                  struct vdev_access *access)
+int vdev_bus_dispatch_any(struct vdev_bus *bus, uint64_t address, struct vdev_access *access)
 {
     struct vdev_bus_window *window = find(bus, address);
     unsigned width = access->width;
@@ -93,44 +75,8 @@ static __attribute__((noinline)) int dispatch_any(struct vdev_bus *bus, uint64_t
         status = VDEV_ERROR_BUSY;
         goto refused;
     }
-    if (window->counts != NULL) {
-        struct vdev_register_count *count = &window->counts[offset / 4];
-        *(access->write ? &count->writes : &count->reads) += 1;
-    }
-    access->offset = offset;
-    return call(bus, window, access);
+    return vdev_bus_call(bus, window, offset, access);
 refused:
     bus->unclaimed++;
     return status;
-}
-
-int vdev_bus_dispatch(struct vdev_bus *bus, uint64_t address, struct vdev_access *access)
-{
-    struct vdev_bus_window *window = bus->last;
-    uint64_t distance = address - window->address;
-    unsigned width = access->width;
-
-    if (distance >= window->open || width - 1 > 3 ||
-        ((width - 1) & (width | (uint32_t)distance)) != 0) {
-        return dispatch_any(bus, address, access);
-    }
-    uint32_t offset = (uint32_t)distance;
-    struct vdev_register_count *counts = window->counts;
-    access->offset = offset;
-    if (access->write) {
-        if (counts != NULL) {
-            counts[offset / 4].writes++;
-        }
-        return call(bus, window, access);
-    }
-    if (counts != NULL) {
-        counts[offset / 4].reads++;
-    }
-    uint32_t place;
-    if (window->loads == NULL || offset % 4 != 0 || (place = window->loads[offset / 4]) == 0) {
-        return call(bus, window, access);
-    }
-    uint32_t unused_bits = 32 - 8 * width;
-    access->value = window->values[place - 1] << unused_bits >> unused_bits;
-    return VDEV_OK;
 }
