@@ -89,8 +89,12 @@ static void write_completed(struct vdev_sd_card_emulator *card, int status)
     uint32_t bytes = (uint32_t)card->piece.length;
 
     if (status != VDEV_OK) {
-        card->failure = status;
+        /* After CMD12 nobody asks about these data any more: the card status alone tells. */
+        if (!card->multiple || card->state == VDEV_SD_RECEIVING) {
+            card->failure = status;
+        }
         card->status |= STATUS_ERROR;
+        card->level = 0;
     } else {
         card->place += bytes;
         card->well_written += bytes / SECTOR;
@@ -134,11 +138,11 @@ void vdev_sd_card_stop_sending(struct vdev_sd_card_emulator *card, enum vdev_sd_
 void vdev_sd_card_emulator_expect(struct vdev_sd_card_emulator *card, uint32_t bytes)
 {
     card->expected = bytes;
+    card->failure = VDEV_OK; /* the host was told; the status has it still */
     if (bytes != 0) {
         vdev_sd_card_fetch(card);
         return;
     }
-    card->failure = VDEV_OK; /* the host was told; the status has it still */
     if (card->state == VDEV_SD_SENDING && !card->multiple) {
         /* The card clocks out the rest of its block all the same; nobody sees it. */
         vdev_sd_card_stop_sending(card, VDEV_SD_TRANSFER);

@@ -19,7 +19,7 @@
 
 struct pl181_rig {
     struct vdev_block *below;
-    bool stuck; /* the device below is not polled */
+    bool stuck;  /* the device below is not polled */
     bool pulled; /* there is no card in the slot */
     uint32_t buffer[RIG_BUFFER / 4];
     struct vdev_virtual_clock clock;
