@@ -41,7 +41,7 @@ static inline int ram_disk_submit(struct vdev_block *block, struct vdev_block_re
     if (disk->flush_unsupported && request->operation == VDEV_BLOCK_FLUSH) {
         return VDEV_ERROR_UNSUPPORTED;
     }
-    if (disk->depth != 0 && disk->queued == disk->depth) {
+    if (disk->depth != 0 && disk->queued >= disk->depth) {
         return VDEV_ERROR_FULL;
     }
     disk->submits++;

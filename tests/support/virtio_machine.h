@@ -94,6 +94,7 @@ static inline void machine_connect(struct machine *machine, struct vdev_virtio_d
 {
     static const struct vdev_io_operations operations = {machine_read, machine_write};
 
+    machine->level = false;
     ck_assert_int_eq(vdev_virtio_mmio_init(&machine->mmio, device,
                                            (struct vdev_interrupt_line){
                                                .set = machine_set_line,
