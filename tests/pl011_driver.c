@@ -151,22 +151,26 @@ START_TEST(divisors_are_rounded_and_impossible_ones_refused_before_any_access)
         uint32_t clock, baud, whole, fraction;
     } cases[] = {
         {4000000, 230400, 1, 5}, /* the manual's own example, TRM 3.3.6 */
-        {24000000, 115200, 13, 1},
-        {48000000, 115200, 26, 3},
-        {16 * 9600, 9600, 1, 0},
+        {24000000, 115200, 13, 1},   {48000000, 115200, 26, 3}, {16 * 9600, 9600, 1, 0},
         {UINT32_MAX, 4096, 0, 0}, /* just over what 16 bits hold */
-        {16 * 9600 - 1, 9600, 0, 0},
-        {24000000, 20, 0, 0},
-        {24000000, UINT32_MAX, 0, 0},
-        {UINT32_MAX, 1, 0, 0},
-        {0, 115200, 0, 0},
+        {16 * 9600 - 1, 9600, 0, 0}, {24000000, 20, 0, 0},      {24000000, UINT32_MAX, 0, 0},
+        {UINT32_MAX, 1, 0, 0},       {0, 115200, 0, 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct vdev_script_step steps[] = {
-            IDENTIFY(1), READ(CR, 0), WRITE(CR, 0), WRITE(IMSC, 0), WRITE(LCR_H, 0),
-            WRITE(DMACR, 0), WRITE(IBRD, cases[i].whole), WRITE(FBRD, cases[i].fraction),
-            WRITE(LCR_H, 0x70), WRITE(IFLS, 0x12), WRITE(ECR, 0), WRITE(ICR, 0x7FF),
-            READ(LCR_H, 0x70), WRITE(CR, 0xF01)};
+        struct vdev_script_step steps[] = {IDENTIFY(1),
+                                           READ(CR, 0),
+                                           WRITE(CR, 0),
+                                           WRITE(IMSC, 0),
+                                           WRITE(LCR_H, 0),
+                                           WRITE(DMACR, 0),
+                                           WRITE(IBRD, cases[i].whole),
+                                           WRITE(FBRD, cases[i].fraction),
+                                           WRITE(LCR_H, 0x70),
+                                           WRITE(IFLS, 0x12),
+                                           WRITE(ECR, 0),
+                                           WRITE(ICR, 0x7FF),
+                                           READ(LCR_H, 0x70),
+                                           WRITE(CR, 0xF01)};
         struct vdev_pl011_configuration configuration = {.io = &script.io,
                                                          .clock = &virtual_clock.clock,
                                                          .clock_hertz = cases[i].clock,
@@ -240,8 +244,8 @@ static void started(bool interrupts)
                                                            WRITE(IMSC, INT_RX | INT_RT)};
     begin(interrupts ? interrupting : polled, interrupts ? COUNT(interrupting) : COUNT(polled));
     ck_assert_int_eq(init(interrupts), VDEV_OK);
-    uart.console.client = (struct vdev_console_client){
-        .readable = readable, .writable = writable, .owner = got};
+    uart.console.client =
+        (struct vdev_console_client){.readable = readable, .writable = writable, .owner = got};
     readable_calls = writable_calls = 0;
     got_count = 0;
     reads_in_callback = true;
@@ -303,8 +307,8 @@ END_TEST
 START_TEST(write_is_bounded_on_a_line_that_is_never_full)
 {
     started(true);
-    NEXT(READ(FR, FR_TXFE), WRITE_TEXT(0, 16), READ(RIS, 0), READ(FR, FR_TXFE),
-         WRITE_TEXT(16, 16), WRITE(IMSC, INT_RX | INT_RT | INT_TX));
+    NEXT(READ(FR, FR_TXFE), WRITE_TEXT(0, 16), READ(RIS, 0), READ(FR, FR_TXFE), WRITE_TEXT(16, 16),
+         WRITE(IMSC, INT_RX | INT_RT | INT_TX));
     ck_assert_uint_eq(vdev_console_write(&uart.console, text, 64), 32);
     started(false);
     NEXT(READ(FR, FR_TXFE), WRITE_TEXT(0, 16));

@@ -33,24 +33,53 @@ static void hook_write(void *context, uint32_t offset, uint32_t value)
 enum { PLAIN, READ_ONLY, WRITE_ONLY, CLEAR, SET, READ_CLEAR, SELF, HOOK, FIFO };
 
 static const struct vdev_register registers[] = {
-    [PLAIN] = {.name = "PLAIN", .offset = 0x00, .widths = VDEV_REGISTER_ANY, .writable = 0xFFFF00FF,
-               .reset = 0x12345678, .reserved = 0x0000FF00},
-    [READ_ONLY] = {.name = "READ_ONLY", .offset = 0x04, .widths = VDEV_REGISTER_32,
-                   .kind = VDEV_REGISTER_READ_ONLY, .writable = 0xFFFFFFFF, .write = hook_write,
+    [PLAIN] = {.name = "PLAIN",
+               .offset = 0x00,
+               .widths = VDEV_REGISTER_ANY,
+               .writable = 0xFFFF00FF,
+               .reset = 0x12345678,
+               .reserved = 0x0000FF00},
+    [READ_ONLY] = {.name = "READ_ONLY",
+                   .offset = 0x04,
+                   .widths = VDEV_REGISTER_32,
+                   .kind = VDEV_REGISTER_READ_ONLY,
+                   .writable = 0xFFFFFFFF,
+                   .write = hook_write,
                    .reset = 7},
-    [WRITE_ONLY] = {.name = "WRITE_ONLY", .offset = 0x08, .widths = VDEV_REGISTER_32,
-                    .kind = VDEV_REGISTER_WRITE_ONLY, .writable = 0xFFFFFFFF, .read = hook_read},
-    [CLEAR] = {.name = "CLEAR", .offset = 0x0C, .widths = VDEV_REGISTER_ANY,
-               .write_one_to_clear = 0xF0F, .reset = 0xFFF},
+    [WRITE_ONLY] = {.name = "WRITE_ONLY",
+                    .offset = 0x08,
+                    .widths = VDEV_REGISTER_32,
+                    .kind = VDEV_REGISTER_WRITE_ONLY,
+                    .writable = 0xFFFFFFFF,
+                    .read = hook_read},
+    [CLEAR] = {.name = "CLEAR",
+               .offset = 0x0C,
+               .widths = VDEV_REGISTER_ANY,
+               .write_one_to_clear = 0xF0F,
+               .reset = 0xFFF},
     [SET] = {.name = "SET", .offset = 0x10, .widths = VDEV_REGISTER_ANY, .write_one_to_set = 0xF0},
-    [READ_CLEAR] = {.name = "READ_CLEAR", .offset = 0x14, .widths = VDEV_REGISTER_ANY,
-                    .writable = 0xFF, .read_to_clear = 0x0F},
-    [SELF] = {.name = "SELF", .offset = 0x18, .widths = VDEV_REGISTER_ANY, .writable = 0xFF,
-              .self_clearing = 0x01, .write = hook_write},
-    [HOOK] = {.name = "HOOK", .offset = 0x20, .widths = VDEV_REGISTER_8 | VDEV_REGISTER_32,
-              .read = hook_read, .write = hook_write},
-    [FIFO] = {.name = "FIFO", .offset = 0x40, .widths = VDEV_REGISTER_32, .repeat = 4,
-              .read = hook_read, .write = hook_write},
+    [READ_CLEAR] = {.name = "READ_CLEAR",
+                    .offset = 0x14,
+                    .widths = VDEV_REGISTER_ANY,
+                    .writable = 0xFF,
+                    .read_to_clear = 0x0F},
+    [SELF] = {.name = "SELF",
+              .offset = 0x18,
+              .widths = VDEV_REGISTER_ANY,
+              .writable = 0xFF,
+              .self_clearing = 0x01,
+              .write = hook_write},
+    [HOOK] = {.name = "HOOK",
+              .offset = 0x20,
+              .widths = VDEV_REGISTER_8 | VDEV_REGISTER_32,
+              .read = hook_read,
+              .write = hook_write},
+    [FIFO] = {.name = "FIFO",
+              .offset = 0x40,
+              .widths = VDEV_REGISTER_32,
+              .repeat = 4,
+              .read = hook_read,
+              .write = hook_write},
 };
 
 #define WORDS 24
@@ -265,7 +294,8 @@ START_TEST(violations_are_told_apart)
         {{.offset = 8, .width = 4}, VDEV_REGISTER_VIOLATION_WRITE_ONLY},
         {{.offset = 8, .width = 4, .write = true}, VDEV_REGISTER_VIOLATION_NONE},
         {{.offset = 4, .width = 4, .write = true}, VDEV_REGISTER_VIOLATION_READ_ONLY},
-        {{.offset = 0, .width = 4, .write = true, .value = 0x100}, VDEV_REGISTER_VIOLATION_RESERVED},
+        {{.offset = 0, .width = 4, .write = true, .value = 0x100},
+         VDEV_REGISTER_VIOLATION_RESERVED},
         {{.offset = 0, .width = 4, .write = true, .value = 0xFF}, VDEV_REGISTER_VIOLATION_NONE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -297,8 +327,11 @@ static void setup_bus(void)
     setup();
     asked = 0;
     memset(counts, 0, sizeof counts);
-    window = (struct vdev_bus_window){.address = 0x1000, .length = WORDS * 4, .counts = counts,
-                                      .access = counting_access, .device = &device.bank};
+    window = (struct vdev_bus_window){.address = 0x1000,
+                                      .length = WORDS * 4,
+                                      .counts = counts,
+                                      .access = counting_access,
+                                      .device = &device.bank};
     vdev_registers_loads(&device.bank, &window);
     ck_assert_int_eq(vdev_bus_init(&bus, &window, 1), VDEV_OK);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The test kit's script: that it lets the right accesses pass and says what was wrong with others. */
+/* The test kit's script: that it lets the right accesses pass and says what was wrong with others.
+ */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,15 @@
 
 static const struct vdev_register registers[] = {
     {.name = "DATA", .offset = 0x00, .widths = VDEV_REGISTER_ANY, .writable = 0xFF},
-    {.name = "STATUS", .offset = 0x04, .widths = VDEV_REGISTER_32,
-     .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x5A},
-    {.name = "CLEAR", .offset = 0x08, .widths = VDEV_REGISTER_32, .kind = VDEV_REGISTER_WRITE_ONLY,
+    {.name = "STATUS",
+     .offset = 0x04,
+     .widths = VDEV_REGISTER_32,
+     .kind = VDEV_REGISTER_READ_ONLY,
+     .reset = 0x5A},
+    {.name = "CLEAR",
+     .offset = 0x08,
+     .widths = VDEV_REGISTER_32,
+     .kind = VDEV_REGISTER_WRITE_ONLY,
      .reserved = 0xFFFFFF00},
     {.name = "FIFO", .offset = 0x10, .widths = VDEV_REGISTER_32, .repeat = 4},
 };
@@ -222,9 +229,13 @@ START_TEST(emulator_behind_io_gets_the_accesses)
     struct vdev_register_bank bank;
     uint32_t values[4];
     struct vdev_emulator_io emulator_io;
-    struct vdev_emulator_io_configuration configuration = {
-        .access = vdev_registers_access, .device = &bank, .table = &table,
-        .clock = &virtual_clock, .after = after, .fail = note, .context = &failures};
+    struct vdev_emulator_io_configuration configuration = {.access = vdev_registers_access,
+                                                           .device = &bank,
+                                                           .table = &table,
+                                                           .clock = &virtual_clock,
+                                                           .after = after,
+                                                           .fail = note,
+                                                           .context = &failures};
 
     failures = 0;
     after_calls = 0;

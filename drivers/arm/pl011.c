@@ -64,8 +64,8 @@ static void set_mask(struct vdev_pl011 *self, uint32_t mask)
 /*
  * Fill the FIFO. The transmit interrupt tells of a fall through the trigger level, so a caller that
  * is to be told of room must leave behind either a FIFO that was seen full, whose fall is yet to
- * come, or an interrupt that is pending already. One FIFO's worth of bytes does not ensure this if the
- * processor was away meanwhile and the line drained it: then up to one more is written.
+ * come, or an interrupt that is pending already. One FIFO's worth of bytes does not ensure this if
+ * the processor was away meanwhile and the line drained it: then up to one more is written.
  */
 static size_t write_bytes(struct vdev_console *console, const uint8_t *bytes, size_t length)
 {
@@ -261,8 +261,7 @@ int vdev_pl011_init(struct vdev_pl011 *pl011, const struct vdev_pl011_configurat
     }
     /* A UART that is off may be busy for ever with what nobody sends. */
     const uint32_t sending = CR_UARTEN | CR_TXE;
-    if ((vdev_io_read32(io, UARTCR) & sending) == sending &&
-        !wait_idle(io, configuration->clock)) {
+    if ((vdev_io_read32(io, UARTCR) & sending) == sending && !wait_idle(io, configuration->clock)) {
         return VDEV_ERROR_TIMEOUT;
     }
 

@@ -2,9 +2,10 @@
 /*
  * Register tables: a device's registers, declared once, and what an access to each of them does.
  *
- * An emulator declares its registers as a constant table, keeps their values in an array of its own,
- * and hangs functions on those that do more than hold bits. A driver's test reads the same table for
- * names and for what a driver must not do. Not a bus: windows and counting are <vdev/bus.h>'s.
+ * An emulator declares its registers as a constant table, keeps their values in an array of its
+ * own, and hangs functions on those that do more than hold bits. A driver's test reads the same
+ * table for names and for what a driver must not do. Not a bus: windows and counting are
+ * <vdev/bus.h>'s.
  *
  * Registers are words of 32 bits at offsets that are multiples of 4. Lookup is one index by
  * offset / 4, on the path of every trapped access.
@@ -41,8 +42,8 @@ typedef void vdev_register_write_function(void *device, uint32_t offset, uint32_
 /*
  * One register. The masks say which of its bits do what; a bit in no mask keeps its reset value.
  *
- * A read gives `read(device, offset)` if there is such a function, else the stored value; cut to the
- * access's width; stored bits in `read_to_clear` are then zero.
+ * A read gives `read(device, offset)` if there is such a function, else the stored value; cut to
+ * the access's width; stored bits in `read_to_clear` are then zero.
  *
  * A write of `value` (zero-extended from the access's width) stores, in this order: bits in
  * `writable` as written; bits in `write_one_to_set` that are 1 in `value` as 1; bits in
@@ -82,8 +83,8 @@ struct vdev_register_table {
     size_t words; /* of `index` and `loads`: length of the device's window in bytes / 4 */
     /*
      * As `index`, but 0 also where a read does more than load the stored value (it has a function,
-     * clears bits, is write-only) or not every width is allowed: what a bus may answer by itself, see
-     * vdev_registers_loads. May be NULL.
+     * clears bits, is write-only) or not every width is allowed: what a bus may answer by itself,
+     * see vdev_registers_loads. May be NULL.
      */
     const uint8_t *loads;
 };
@@ -125,9 +126,9 @@ void vdev_registers_reset(struct vdev_register_bank *bank);
 int vdev_registers_access(void *bank, struct vdev_access *access);
 
 /*
- * Let the bus answer reads of this bank that are mere loads, without asking the device: about half
- * the instructions. Sets the window's `loads` and `values`; leaves them NULL if the table has none or
- * the window is longer than the table. Before vdev_bus_init or between accesses.
+ * Let vdev_bus_load answer reads of this bank that are mere loads, without asking the device: about
+ * half the instructions. Sets the window's `loads` and `values`; `loads` stays NULL if the table
+ * has none or the window is longer than the table. Before vdev_bus_init or between accesses.
  */
 void vdev_registers_loads(const struct vdev_register_bank *bank, struct vdev_bus_window *window);
 

@@ -32,15 +32,15 @@
 #define CR_BITS   0xFF87u
 
 /* UARTRIS, UARTMIS, UARTIMSC, UARTICR, TRM §3.3.10 to §3.3.13 */
-#define INTERRUPT_RI      0x001u
-#define INTERRUPT_CTS     0x002u
-#define INTERRUPT_DCD     0x004u
-#define INTERRUPT_DSR     0x008u
-#define INTERRUPT_RX      0x010u
-#define INTERRUPT_TX      0x020u
-#define INTERRUPT_RT      0x040u
-#define INTERRUPT_OE      0x400u
-#define INTERRUPT_ALL     0x7FFu
+#define INTERRUPT_RI           0x001u
+#define INTERRUPT_CTS          0x002u
+#define INTERRUPT_DCD          0x004u
+#define INTERRUPT_DSR          0x008u
+#define INTERRUPT_RX           0x010u
+#define INTERRUPT_TX           0x020u
+#define INTERRUPT_RT           0x040u
+#define INTERRUPT_OE           0x400u
+#define INTERRUPT_ALL          0x7FFu
 #define INTERRUPT_ERRORS_SHIFT 1 /* UARTDR's FE, PE, BE, OE at bits 8 to 11 are 7 to 10 here */
 
 #define RSR_OE 0x8u
@@ -114,7 +114,7 @@ static unsigned depth(const struct vdev_pl011_emulator *self)
     return (self->values[LCR_H] & LCR_H_FEN) != 0 ? VDEV_PL011_FIFO_DEPTH : 1;
 }
 
-/* UARTIFLS, TRM §3.3.9: eighths of the FIFO; the reserved codes act as one half, the reset value. */
+/* UARTIFLS, TRM §3.3.9: eighths of the FIFO; reserved codes act as one half, the reset value. */
 static unsigned trigger_level(uint32_t code)
 {
     static const uint8_t levels[8] = {2, 4, 8, 12, 14, 8, 8, 8};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The strict script: match each access to the step that is due, and say clearly what did not match. */
+/* The strict script: match each access to the step that is due, and say what did not match. */
 #include <vdev/testing/script.h>
 
 #include "testing/text.h"
@@ -65,7 +65,8 @@ static void fail(struct vdev_script *script, const struct vdev_access *access, c
         show_step(&text, script, i, i == script->position ? script->done : 0);
     }
     text_string(&text, "\n  last accesses:");
-    uint32_t shown = script->accesses < VDEV_SCRIPT_HISTORY ? script->accesses : VDEV_SCRIPT_HISTORY;
+    uint32_t shown =
+        script->accesses < VDEV_SCRIPT_HISTORY ? script->accesses : VDEV_SCRIPT_HISTORY;
     if (shown == 0) {
         text_string(&text, " none");
     }

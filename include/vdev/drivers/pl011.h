@@ -4,9 +4,10 @@
  * class. 8 data bits, no parity, one stop bit, no flow control on the wire.
  *
  * No buffer of its own: `write` goes into the hardware's FIFO until that is full, `read` comes out
- * of it, each about one FIFO a call (32 or 64 bytes at the very most). With interrupts the owner calls vdev_console_poll once for
- * each; they are level interrupts, and the driver masks at the UART what its client does not take.
- * Without, the owner calls it from its loop. All calls come from one context.
+ * of it, each about one FIFO a call (32 or 64 bytes at the very most). With interrupts the owner
+ * calls vdev_console_poll once for each; they are level interrupts, and the driver masks at the
+ * UART what its client does not take. Without, the owner calls it from its loop. All calls come
+ * from one context.
  */
 #ifndef VDEV_DRIVERS_PL011_H
 #define VDEV_DRIVERS_PL011_H
@@ -47,10 +48,11 @@ struct vdev_pl011 {
 };
 
 /*
- * Identify the UART, let what the firmware sent leave it, set the line, and start. The configuration
- * is copied; the clock is not used afterwards. VDEV_ERROR_INVALID: no such baud rate from this
- * clock; VDEV_ERROR_ABSENT: no PL011 answers there; VDEV_ERROR_TIMEOUT: the transmitter stayed busy for
- * 100 ms (it is then left alone); VDEV_ERROR_IO: a register did not take what was written.
+ * Identify the UART, let what the firmware sent leave it, set the line, and start. The
+ * configuration is copied; the clock is not used afterwards. VDEV_ERROR_INVALID: no such baud rate
+ * from this clock; VDEV_ERROR_ABSENT: no PL011 answers there; VDEV_ERROR_TIMEOUT: the transmitter
+ * stayed busy for 100 ms (it is then left alone); VDEV_ERROR_IO: a register did not take what was
+ * written.
  */
 int vdev_pl011_init(struct vdev_pl011 *pl011, const struct vdev_pl011_configuration *configuration);
 

@@ -7,13 +7,14 @@
  * Where the manual leaves it to a wire's timing:
  * - A transmitted byte goes to the console at once, as far as that takes it; the rest stays in the
  *   FIFO until the console is writable again. There is no baud rate.
- * - The transmit interrupt is raised as the FIFO falls through its trigger level (TRM §3.4, UARTTXINTR:
- *   a transition, not a level). A byte that the console takes at once counts as such a fall: a driver
- *   that fills a FIFO without looking, and waits, would otherwise wait for ever.
+ * - The transmit interrupt is raised as the FIFO falls through its trigger level (TRM §3.4:
+ *   a transition, not a level). A byte that the console takes at once counts as such a fall: a
+ *   driver that fills a FIFO without looking, and waits, would otherwise wait for ever.
  * - Received bytes are pulled from the console while the FIFO has room and stay below otherwise, so
  *   that none is lost. An overrun happens in loop-back and by vdev_pl011_emulator_receive.
  * - The receive time-out is raised when the console has nothing more to give and the FIFO is not
- *   empty: that is the moment from which the wire would be silent.
+ *   empty: that is the moment from which the wire would be silent. Cleared through UARTICR with
+ *   characters left, it comes back with the next read of UARTDR or the next character.
  *
  * Not there: IrDA (its bits are stored), DMA (UARTDMACR is stored), the integration test registers
  * (0x080 to 0x08C), and break conditions on the way down: the class cannot carry them.
@@ -47,11 +48,11 @@
 #define VDEV_PL011_ERROR_OVERRUN 0x800u
 
 struct vdev_pl011_emulator_configuration {
-    struct vdev_console *console;          /* below; its client becomes the emulator. NULL: output is
-                                              thrown away, and there is no input */
+    struct vdev_console *console; /* below; its client becomes the emulator. NULL: output is
+                                     thrown away, and there is no input */
     struct vdev_interrupt_line *interrupt; /* UARTINTR, the combined one; NULL: polled only */
     uint32_t modem;                        /* VDEV_PL011_MODEM_..., at the start */
-    bool running; /* start as a boot loader leaves a console: enabled, 8N1, FIFOs on. Else as reset */
+    bool running; /* start as a boot loader leaves it: enabled, 8N1, FIFOs on. Else as reset */
 };
 
 /* A UART. Belongs to the caller; the fields are the implementation's, `lost` may be read. */
@@ -85,9 +86,9 @@ void vdev_pl011_emulator_reset(struct vdev_pl011_emulator *emulator, bool runnin
 
 /*
  * One access of a guest, 8, 16 or 32 bits wide at a register's own offset: a vdev_access_function.
- * VDEV_ERROR_RANGE: no register there; VDEV_ERROR_UNSUPPORTED: another width or place. A window on a
- * bus may in addition be given vdev_registers_loads(&emulator->bank, &window): the bus then answers
- * all reads but UARTDR's by itself.
+ * VDEV_ERROR_RANGE: no register there; VDEV_ERROR_UNSUPPORTED: another width or place. A window on
+ * a bus may in addition be given vdev_registers_loads(&emulator->bank, &window): vdev_bus_load then
+ * answers reads of all registers but UARTDR and UARTICR.
  */
 int vdev_pl011_emulator_access(void *emulator, struct vdev_access *access);
 
@@ -96,8 +97,8 @@ void vdev_pl011_emulator_modem(struct vdev_pl011_emulator *emulator, uint32_t in
 
 /*
  * A character arrives as from the wire, with VDEV_PL011_ERROR_... bits: for breaks (0 with
- * VDEV_PL011_ERROR_BREAK) and faults, which the console class does not carry. If the FIFO is full it
- * is an overrun, as on hardware. From the emulator's context, not from inside an access.
+ * VDEV_PL011_ERROR_BREAK) and faults, which the console class does not carry. If the FIFO is full
+ * it is an overrun, as on hardware. From the emulator's context, not from inside an access.
  */
 void vdev_pl011_emulator_receive(struct vdev_pl011_emulator *emulator, uint16_t character);
 

@@ -18,7 +18,7 @@ struct vdev_emulator_io_configuration {
     void *device;
     const struct vdev_register_table *table; /* NULL: no names, no check against the data sheet */
     struct vdev_virtual_clock *clock;        /* NULL: time does not pass */
-    /* Called after each access, from outside the emulator: to drive what is below it. May be NULL. */
+    /* Called after each access, outside the emulator: to drive what is below it. May be NULL. */
     void (*after)(void *context);
     /* An access that the emulator refuses, or the table forbids; NULL: reads then give all ones. */
     vdev_testing_fail_function *fail;

@@ -2,10 +2,11 @@
 /*
  * A script behind a driver's register accesses: what it must do, in order, and what it reads.
  *
- * Strict: an access that the script does not have next fails the test, and so does a script that was
- * not played to its end. A failure's message names registers by the device's table and shows the last
- * accesses and the next expected ones. Not a model: a script knows nothing of the device. Hosted
- * builds only in practice, since a driver built with VDEV_IO_DIRECT makes its accesses itself.
+ * Strict: an access that the script does not have next fails the test, and so does a script that
+ * was not played to its end. A failure's message names registers by the device's table and shows
+ * the last accesses and the next expected ones. Not a model: a script knows nothing of the device.
+ * Hosted builds only in practice, since a driver built with VDEV_IO_DIRECT makes its accesses
+ * itself.
  *
  *     static const struct vdev_script_step steps[] = {
  *         VDEV_SCRIPT_WRITE32(0x30, 0),
@@ -35,8 +36,8 @@ enum vdev_script_kind {
 
 struct vdev_script_step {
     uint8_t kind;
-    uint8_t width;        /* bytes; 0: any that the register has */
-    uint32_t offset;      /* a register that repeats is matched at any of its words */
+    uint8_t width;   /* bytes; 0: any that the register has */
+    uint32_t offset; /* a register that repeats is matched at any of its words */
     uint32_t value;
     uint32_t mask;        /* writes: the bits compared */
     uint32_t times;       /* reads and writes: 0 means 1 */
@@ -44,25 +45,39 @@ struct vdev_script_step {
 };
 
 #define VDEV_SCRIPT_READ32(offset_, value_)                                                        \
-    {.kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .value = (value_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .value = (value_)          \
+    }
 #define VDEV_SCRIPT_READS32(offset_, value_, times_)                                               \
-    {.kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .value = (value_),            \
-     .times = (times_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .value = (value_),         \
+        .times = (times_)                                                                          \
+    }
 #define VDEV_SCRIPT_READ_DATA32(offset_, data_, times_)                                            \
-    {.kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .data = (data_),              \
-     .times = (times_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_READ, .width = 4, .offset = (offset_), .data = (data_),           \
+        .times = (times_)                                                                          \
+    }
 #define VDEV_SCRIPT_REPEAT32(offset_, value_, times_)                                              \
-    {.kind = VDEV_SCRIPT_KIND_REPEAT, .width = 4, .offset = (offset_), .value = (value_),          \
-     .times = (times_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_REPEAT, .width = 4, .offset = (offset_), .value = (value_),       \
+        .times = (times_)                                                                          \
+    }
 #define VDEV_SCRIPT_WRITE32(offset_, value_)                                                       \
-    {.kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .value = (value_),           \
-     .mask = 0xFFFFFFFFu}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .value = (value_),        \
+        .mask = 0xFFFFFFFFu                                                                        \
+    }
 #define VDEV_SCRIPT_WRITE_BITS32(offset_, value_, mask_)                                           \
-    {.kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .value = (value_),           \
-     .mask = (mask_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .value = (value_),        \
+        .mask = (mask_)                                                                            \
+    }
 #define VDEV_SCRIPT_WRITE_DATA32(offset_, data_, times_)                                           \
-    {.kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .data = (data_),             \
-     .mask = 0xFFFFFFFFu, .times = (times_)}
+    {                                                                                              \
+        .kind = VDEV_SCRIPT_KIND_WRITE, .width = 4, .offset = (offset_), .data = (data_),          \
+        .mask = 0xFFFFFFFFu, .times = (times_)                                                     \
+    }
 
 /* Hears of the first failure only; may end the test (Check: ck_abort_msg) or return. */
 typedef void vdev_testing_fail_function(void *context, const char *message);
@@ -76,8 +91,8 @@ struct vdev_script {
     const struct vdev_register_table *table;
     const struct vdev_script_step *steps;
     size_t count;
-    size_t position;  /* the step that is expected */
-    uint32_t done;    /* how often it has been done already */
+    size_t position; /* the step that is expected */
+    uint32_t done;   /* how often it has been done already */
     struct vdev_virtual_clock *clock;
     vdev_testing_fail_function *fail;
     void *context;
