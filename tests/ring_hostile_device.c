@@ -325,7 +325,17 @@ START_TEST(indirect_table_outside_memory)
         pair_write(h.pair, 0, addresses[i], 16, PAIR_INDIRECT, 0);
         expect_malformed(&h, 0);
     }
-    pair_write(h.pair, 0, UINT64_MAX - 15, 32, PAIR_INDIRECT, 0); /* the table wraps */
+    /* A table that wraps, with memory on both sides of the wrap. */
+    uint8_t first[16] = {0}, last[16] = {0};
+    struct vdev_memory_region regions[3] = {
+        {0, sizeof first, first, VDEV_NO_BUS_ADDRESS, true},
+        h.pair->regions[1],
+        {UINT64_MAX - 15, sizeof last, last, VDEV_NO_BUS_ADDRESS, true},
+    };
+    struct pair_descriptor link = {0, 0, PAIR_NEXT, 1};
+    memcpy(last, &link, sizeof last);
+    ck_assert_int_eq(vdev_memory_init(&h.pair->memory, regions, 3), VDEV_OK);
+    pair_write(h.pair, 0, UINT64_MAX - 15, 32, PAIR_INDIRECT, 0);
     expect_malformed(&h, 0);
     pair_close(h.pair);
 }

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <time.h>
@@ -181,12 +182,131 @@ START_TEST(no_wake_up_is_lost)
 }
 END_TEST
 
+/*
+ * The two windows by themselves, hit again and again: one side publishes and asks whether to notify,
+ * at the same moment the other arms and looks again. At least one of them must see the other. (Take
+ * a fence out, and this fails even on x86, if the machine has two processors to spare.)
+ */
+struct window {
+    struct pair *pair;
+    bool used; /* the window of used entries and interrupts, not of available ones */
+    _Atomic uint32_t round, done;
+    bool device_saw;
+};
+
+#define LAST_ROUND UINT32_MAX
+
+static void wait_for(_Atomic uint32_t *value, uint32_t wanted)
+{
+    for (unsigned spins = 0; *value != wanted && *value != LAST_ROUND; spins++) {
+        if (spins == 10000) {
+            sched_yield();
+            spins = 0;
+        }
+    }
+}
+
+/* On a busy machine both threads may share a processor: give way now and then. */
+static void jitter(uint32_t round)
+{
+    for (volatile uint32_t i = 0; i < round % 16; i++) {
+    }
+    if (round % 61 == 0) {
+        sched_yield();
+    }
+}
+
+static void *device_side(void *argument)
+{
+    struct window *window = argument;
+    struct vdev_device_queue *queue = &window->pair->device;
+    struct vdev_buffer buffers[2];
+    struct vdev_chain chain = {.buffers = buffers, .capacity = 2};
+
+    for (uint32_t round = 1;; round++) {
+        wait_for(&window->round, round);
+        if (window->round == LAST_ROUND) {
+            return NULL;
+        }
+        jitter(round);
+        if (window->used) {
+            vdev_device_queue_give(queue, 0, 0);
+            window->device_saw = vdev_device_queue_signal(queue);
+        } else {
+            window->device_saw = vdev_device_queue_arm(queue);
+            while (vdev_device_queue_take(queue, &chain) != VDEV_OK) {
+            }
+            vdev_device_queue_give(queue, chain.id, 0);
+        }
+        window->done = round;
+    }
+}
+
+START_TEST(one_of_both_sees_the_other)
+{
+    struct window window = {.pair = pair_open(1, (_i & 1) != 0, 0), .used = (_i & 2) != 0};
+    struct pair *pair = window.pair;
+    struct vdev_buffer buffer = pair_buffer(pair, pair->data, 4);
+    struct vdev_chain chain = {.buffers = &buffer, .capacity = 1};
+    unsigned driver_saw = 0, device_saw = 0, neither = 0;
+    struct timespec start, now;
+    pthread_t thread;
+    uint32_t round = 0;
+    void *token;
+    uint32_t written;
+
+    ck_assert_int_eq(pthread_create(&thread, NULL, device_side, &window), 0);
+    vdev_device_queue_disarm(&pair->device);
+    vdev_driver_queue_disarm(&pair->driver);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        for (unsigned i = 0; i < 1000; i++) {
+            buffer = pair_buffer(pair, pair->data, 4);
+            pair_require(vdev_driver_queue_add(&pair->driver, &buffer, 1, NULL, 0, pair) ==
+                         VDEV_OK);
+            bool saw;
+            if (window.used) {
+                vdev_driver_queue_publish(&pair->driver);
+                pair_require(vdev_device_queue_take(&pair->device, &chain) == VDEV_OK);
+                window.round = ++round;
+                jitter(round / 16);
+                saw = vdev_driver_queue_arm(&pair->driver);
+            } else {
+                window.round = ++round;
+                jitter(round / 16);
+                saw = vdev_driver_queue_publish(&pair->driver);
+            }
+            wait_for(&window.done, round);
+            /* Both are past the window; the device's thread waits, so that its end is ours. */
+            vdev_device_queue_disarm(&pair->device);
+            vdev_driver_queue_disarm(&pair->driver);
+            driver_saw += saw;
+            device_saw += window.device_saw;
+            neither += !saw && !window.device_saw;
+            pair_require(vdev_driver_queue_take(&pair->driver, &token, &written) == VDEV_OK);
+        }
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        /* Until both orders came, so that there was a race to win. */
+    } while (now.tv_sec - start.tv_sec < 2 ||
+             ((driver_saw == 0 || device_saw == 0) && now.tv_sec - start.tv_sec < 10));
+    window.round = LAST_ROUND;
+    pthread_join(thread, NULL);
+    ck_assert_msg(neither == 0, "%u of %u wake-ups lost", neither, round);
+    if (getenv("VDEV_TEST_VERBOSE") != NULL) {
+        printf("window %d: %u rounds, seen by driver %u, by device %u\n", _i, round, driver_saw,
+               device_saw);
+    }
+    pair_close(pair);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ring: two threads");
     TCase *threads = tcase_create("threads");
     tcase_set_timeout(threads, 60);
     tcase_add_loop_test(threads, no_wake_up_is_lost, 0, (int)(sizeof shapes / sizeof shapes[0]));
+    tcase_add_loop_test(threads, one_of_both_sees_the_other, 0, 4);
     suite_add_tcase(suite, threads);
     return pair_main(suite);
 }
