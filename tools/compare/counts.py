@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What one window cost: differences between the counters at its two marks. Prints nothing and boots nothing."""
 
-import machine
-
 # What the bare-metal guest measures in each of its windows, after the first, which is empty, and the counter that
 # says how often it did so: how often is its own affair (bench/guest/entries.S).
 BENCH_WINDOWS = (
@@ -63,11 +61,9 @@ def row(boot, window):
     node = "console" if window.device == "console" else "disk"
     _, name, base, size, _ = arrangement.devices[node]
     registers = cost["traps"].get(name, {})
-    # Under the hypervisor the tracer sees whoever drives the board's own device: the owner or the real driver.
     native = not arrangement.virtualized
-    _, _, base, size, _ = (arrangement.devices if native else machine.BOARD)[node]
     traced, traced_registers = (None, {})
-    if boot.trace:
+    if begin in boot.trace_marks and end in boot.trace_marks:
         traced, traced_registers = traced_accesses(boot.trace_marks[begin], boot.trace_marks[end], base, size)
     return {
         "device": window.device, "arrangement": arrangement.name,
