@@ -8,7 +8,8 @@ const char *vdev_status_name(int status)
         "OK",          "INVALID",   "RANGE", "STATE",   "FULL",   "EMPTY",   "UNSUPPORTED",
         "READ_ONLY",   "IO",        "TIMEOUT", "ABSENT", "CORRUPT", "BUSY",
     };
-    if (status > 0 || -(long)status >= (long)(sizeof names / sizeof names[0])) {
+    /* Compared as a negative number: INT_MIN has no positive one. */
+    if (status > 0 || status <= -(int)(sizeof names / sizeof names[0])) {
         return "UNKNOWN";
     }
     return names[-status];
