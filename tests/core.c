@@ -181,6 +181,7 @@ START_TEST(pointers_for_rings_and_tables)
         {0x1000, 32, aligned, 0, true},
         {0x1020, 16, aligned + 32, 0, false},
         {0x2000, 8, aligned + 49, 0, true}, /* aligned for the guest, not for us */
+        {0x3004, 4, aligned + 48, 0, true}, /* and the other way round */
     };
     ck_assert_int_eq(vdev_memory_init(&memory, map, COUNT(map)), VDEV_OK);
     ck_assert_ptr_eq(vdev_memory_pointer(&memory, 0x1010, 16, 16, true), aligned + 16);
@@ -191,6 +192,8 @@ START_TEST(pointers_for_rings_and_tables)
     ck_assert_ptr_eq(vdev_memory_pointer(&memory, 0x1020, 16, 16, false), aligned + 32);
     ck_assert_ptr_null(vdev_memory_pointer(&memory, 0x2000, 8, 2, true));
     ck_assert_ptr_eq(vdev_memory_pointer(&memory, 0x2000, 8, 1, true), aligned + 49);
+    ck_assert_ptr_null(vdev_memory_pointer(&memory, 0x3004, 4, 8, true));
+    ck_assert_ptr_eq(vdev_memory_pointer(&memory, 0x3004, 4, 4, true), aligned + 48);
     ck_assert_ptr_null(vdev_memory_pointer(&memory, 0x1000, 0, 1, true));
     ck_assert_ptr_null(vdev_memory_pointer(&memory, 0x1000, UINT64_MAX, 1, true));
 }
@@ -422,6 +425,10 @@ START_TEST(accesses_that_nobody_claims)
     for (unsigned i = 0; i < 3; i++) {
         ck_assert_uint_eq(board.devices[i].calls, 0);
     }
+    /* The same when that window was the last one used, which is looked at first. */
+    ck_assert_int_eq(access_at(&board, 0x1018, 4, false), VDEV_OK);
+    ck_assert_int_eq(access_at(&board, 0x1018, 8, false), VDEV_ERROR_RANGE);
+    ck_assert_uint_eq(board.devices[1].calls, 1);
 }
 END_TEST
 
