@@ -505,6 +505,16 @@ static int submit(struct vdev_block *block, struct vdev_block_request *request)
         card->first = request;
     }
     card->last = request;
+    /*
+     * An idle card's controller has no reason to interrupt: its first command is given here. Whatever
+     * else there is to do, completing included, is left to poll: see vdev_sd_card_deadline.
+     */
+    if (card->state == READY && request->operation != VDEV_BLOCK_FLUSH && begin_request(card)) {
+        status = start(card);
+        if (status != VDEV_OK) {
+            advance(card, status);
+        }
+    }
     return VDEV_OK;
 }
 
@@ -527,5 +537,8 @@ int vdev_sd_card_init(struct vdev_sd_card *card, struct vdev_sd_host *host,
 
 uint64_t vdev_sd_card_deadline(const struct vdev_sd_card *card)
 {
-    return card->started ? card->deadline : UINT64_MAX;
+    if (card->started) {
+        return card->deadline;
+    }
+    return card->first != NULL ? 0 : UINT64_MAX; /* 0: what is there has no event of its own */
 }

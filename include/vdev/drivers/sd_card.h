@@ -64,7 +64,10 @@ struct vdev_sd_card {
 int vdev_sd_card_init(struct vdev_sd_card *card, struct vdev_sd_host *host,
                       const struct vdev_clock *clock);
 
-/* The time, as of the clock, by which poll is to be called without an interrupt; UINT64_MAX: none.
+/*
+ * The time, as of the clock, by which poll is to be called without an interrupt; UINT64_MAX: none;
+ * 0: at once, since what there is to do has no interrupt of its own (a flush, a card to be identified).
+ * Look after each submit and each poll.
  */
 uint64_t vdev_sd_card_deadline(const struct vdev_sd_card *card);
 
