@@ -105,14 +105,13 @@ def description(arrangement, kernel_size, initrd_size, bootargs):
         nodes += f'''
         {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.name}";
             reg = <{base:#x} {size:#x}>; interrupts = <{interrupt}>; }};'''
-    console = "virtio" if arrangement.interface == "virtio" else "pl011"
     initrd = f"initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;" if initrd_size else ""
     return f'''/dts-v1/;
 / {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;
     vm@0 {{ reg = <0 0>; #address-cells = <1>; #size-cells = <1>;
         memory = <{GUEST_MEMORY:#x}>;
         kernel = <{KERNEL_ADDRESS:#x} {kernel_size:#x}>; {initrd}
-        bootargs = "{bootargs}"; console = "{console}";{nodes}
+        bootargs = "{bootargs}";{nodes}
     }};
 }};
 '''
