@@ -154,7 +154,9 @@ START_TEST(divisors_are_rounded_and_impossible_ones_refused_before_any_access)
         {24000000, 115200, 13, 1},   {48000000, 115200, 26, 3}, {16 * 9600, 9600, 1, 0},
         {UINT32_MAX, 4096, 0, 0}, /* just over what 16 bits hold */
         {16 * 9600 - 1, 9600, 0, 0}, {24000000, 20, 0, 0},      {24000000, UINT32_MAX, 0, 0},
-        {UINT32_MAX, 1, 0, 0},       {0, 115200, 0, 0},
+        {UINT32_MAX, 1, 0, 0},       {0x40000040, 1, 0, 0}, /* times 4 it wraps to what would be a
+                                                               good divisor */
+        {0, 115200, 0, 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct vdev_script_step steps[] = {IDENTIFY(1),

@@ -328,6 +328,42 @@ START_TEST(loop_back_hears_itself_and_nobody_else)
 }
 END_TEST
 
+START_TEST(loop_back_is_deaf_with_the_receiver_off_and_to_the_wire)
+{
+    put(CR, (CR_ON & ~0x200) | CR_LBE);
+    put(DR, 'x');
+    ck_assert_uint_eq(get(FR), FR_TXFE | FR_RXFE);
+    put(CR, CR_ON | CR_LBE);
+    vdev_pl011_emulator_receive(&uart, 'y');
+    ck_assert_uint_eq(get(FR), FR_TXFE | FR_RXFE);
+    ck_assert_uint_eq(console.written, 0);
+}
+END_TEST
+
+/* A console that told somebody of its bytes before the UART was there does not tell again. */
+START_TEST(bytes_from_before_the_start_are_found_when_enabled_and_after_a_reset)
+{
+    struct vdev_pl011_emulator_configuration configuration = {.console = &console.console};
+
+    console.input = (const uint8_t *)"earlier";
+    console.available = 3;
+    console.told = true;
+    ck_assert_int_eq(vdev_pl011_emulator_init(&uart, &configuration), VDEV_OK);
+    put(LCR_H, LCR_8FIFO);
+    ck_assert_uint_eq(console.taken, 0);
+    put(CR, CR_ON);
+    ck_assert_uint_eq(console.taken, 3);
+    ck_assert_uint_eq(get(DR), 'e');
+    put(CR, 0);
+    console.available = 5;
+    console.told = true;
+    vdev_pl011_emulator_reset(&uart, true);
+    ck_assert_uint_eq(get(DR), 'l');
+    ck_assert_uint_eq(get(DR), 'i');
+    ck_assert_uint_eq(get(FR), FR_TXFE | FR_RXFE);
+}
+END_TEST
+
 START_TEST(loop_back_overruns_like_hardware)
 {
     put(CR, CR_ON | CR_LBE);
@@ -381,6 +417,8 @@ int main(void)
     tcase_add_test(running, clear_touches_only_the_bits_written);
     tcase_add_test(running, each_modem_input_shows_and_interrupts_on_change);
     tcase_add_test(running, loop_back_hears_itself_and_nobody_else);
+    tcase_add_test(running, loop_back_is_deaf_with_the_receiver_off_and_to_the_wire);
+    tcase_add_test(running, bytes_from_before_the_start_are_found_when_enabled_and_after_a_reset);
     tcase_add_test(running, loop_back_overruns_like_hardware);
     tcase_add_test(running, loop_back_connects_the_modem_lines);
     suite_add_tcase(suite, running);
