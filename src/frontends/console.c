@@ -103,6 +103,23 @@ static bool fill(struct vdev_console_frontend *frontend)
     return false;
 }
 
+/*
+ * As fill, and if there is nothing asks for an interrupt and looks again: whoever is told that there
+ * is nothing must hear of the next byte. Bounded, since empty buffers may come without end.
+ */
+static bool fill_or_arm(struct vdev_console_frontend *frontend)
+{
+    for (unsigned i = 0; i <= frontend->configuration.receive_count; i++) {
+        if (fill(frontend)) {
+            return true;
+        }
+        if (!vdev_driver_queue_arm(&frontend->receive)) {
+            break;
+        }
+    }
+    return false;
+}
+
 static size_t read(struct vdev_console *console, uint8_t *bytes, size_t length)
 {
     struct vdev_console_frontend *frontend = frontend_of(console);
@@ -112,11 +129,8 @@ static size_t read(struct vdev_console *console, uint8_t *bytes, size_t length)
         return 0;
     }
     while (done < length) {
-        if (!fill(frontend)) {
-            /* Whoever is told that there is nothing more must hear of the next byte. */
-            if (done != 0 || !vdev_driver_queue_arm(&frontend->receive) || !fill(frontend)) {
-                break;
-            }
+        if (!(done == 0 ? fill_or_arm(frontend) : fill(frontend))) {
+            break;
         }
         uint32_t piece = frontend->received_length - frontend->received_offset;
         if (piece > length - done) {
@@ -193,7 +207,8 @@ static size_t write(struct vdev_console *console, const uint8_t *bytes, size_t l
     vdev_driver_queue_disarm(&frontend->transmit);
     reclaim(frontend);
     size_t done = transmit(frontend, bytes, length);
-    if (done < length && vdev_driver_queue_arm(&frontend->transmit)) {
+    /* Whoever is told that there is no room must hear of the next. Each round sends a buffer. */
+    while (done < length && vdev_driver_queue_arm(&frontend->transmit)) {
         reclaim(frontend);
         done += transmit(frontend, bytes + done, length - done);
     }
