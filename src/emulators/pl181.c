@@ -238,11 +238,12 @@ static void receive(struct vdev_pl181_emulator *emulator)
             emulator->card.state != VDEV_SD_SENDING) {
             there = VDEV_ERROR_STATE; /* the card is through, though the host wants more */
         }
-        if (there < 0) {
+        if (there < 0 && emulator->level < FIFO_HALF) {
             fail(emulator, there);
             return;
         }
-        if (there == 0) {
+        if (there <= 0) {
+            /* An error comes behind the data that the guest still has an interrupt for. */
             return;
         }
         uint32_t bytes = (VDEV_PL181_FIFO_WORDS - emulator->level) * 4;
@@ -264,13 +265,6 @@ static void receive(struct vdev_pl181_emulator *emulator)
             end_transfer(emulator);
         }
     }
-}
-
-/* Has a driver that reads on without looking at the status something to read after all? */
-static bool refilled(struct vdev_pl181_emulator *emulator)
-{
-    look_after(emulator);
-    return emulator->phase == RECEIVE && emulator->level != 0;
 }
 
 /* Is the write on the medium? */
@@ -392,6 +386,13 @@ static void catch_up(struct vdev_pl181_emulator *emulator)
         receive(emulator);
     }
     look_after(emulator);
+}
+
+/* Has a driver that reads on without a look at the status something to read after all? */
+static bool refilled(struct vdev_pl181_emulator *emulator)
+{
+    catch_up(emulator);
+    return emulator->phase == RECEIVE && emulator->level != 0;
 }
 
 /* From inside the class's poll. */
