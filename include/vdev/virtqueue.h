@@ -50,6 +50,7 @@ size_t vdev_virtqueue_device_bytes(uint16_t size);
  */
 struct vdev_device_queue {
     const struct vdev_memory *memory;
+    const struct vdev_memory_region *region; /* where to look for a buffer first */
     void *descriptors;
     void *available;
     void *used;

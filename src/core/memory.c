@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest memory map: the one place where a guest's address is checked and becomes a pointer. */
-#include <vdev/memory.h>
 #include <vdev/status.h>
+
+#include "core/memory.h"
 
 int vdev_memory_init(struct vdev_memory *memory, const struct vdev_memory_region *regions,
                      size_t count)
@@ -29,64 +30,35 @@ int vdev_memory_init(struct vdev_memory *memory, const struct vdev_memory_region
     return VDEV_OK;
 }
 
-/* The region that holds an address, or NULL. A binary search: a guest may have many regions. */
-static const struct vdev_memory_region *find(const struct vdev_memory *memory, uint64_t address)
-{
-    size_t low = 0;
-    size_t high = memory->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct vdev_memory_region *region = &memory->regions[middle];
-        if (address < region->guest_address) {
-            high = middle;
-        } else if (address - region->guest_address >= region->length) {
-            low = middle + 1;
-        } else {
-            return region;
-        }
-    }
-    return NULL;
-}
-
+/*
+ * A range that wraps has no region after the last one to go on in: it needs no check of its own.
+ */
 int vdev_memory_map(const struct vdev_memory *memory, uint64_t address, uint64_t length,
                     bool writable, struct vdev_buffer *buffers, size_t maximum)
 {
-    size_t count = 0;
-
-    if (length != 0 && length - 1 > UINT64_MAX - address) {
+    if (length == 0) {
+        return 0;
+    }
+    const struct vdev_memory_region *region = memory_find(memory, address);
+    if (region == NULL) {
         return VDEV_ERROR_RANGE;
     }
-    while (length != 0) {
-        const struct vdev_memory_region *region = find(memory, address);
-        if (region == NULL) {
-            return VDEV_ERROR_RANGE;
-        }
-        if (writable && !region->writable) {
+    for (size_t count = 0; count != maximum; count++) {
+        uint64_t part = memory_part(region, address, length, writable, &buffers[count]);
+        if (part == 0) {
             return VDEV_ERROR_READ_ONLY;
         }
-        if (count == maximum) {
-            return VDEV_ERROR_FULL;
+        if (part == length) {
+            return (int)(count + 1);
         }
-        uint64_t offset = address - region->guest_address;
-        uint64_t piece = region->length - offset;
-        if (piece > length) {
-            piece = length;
-        }
-        if (piece > SIZE_MAX) {
+        address += part;
+        length -= part;
+        region++;
+        if (region == memory->regions + memory->count || region->guest_address != address) {
             return VDEV_ERROR_RANGE;
         }
-        buffers[count].pointer = (uint8_t *)region->pointer + offset;
-        buffers[count].length = (size_t)piece;
-        buffers[count].bus_address = region->bus_address == VDEV_NO_BUS_ADDRESS
-                                         ? VDEV_NO_BUS_ADDRESS
-                                         : region->bus_address + offset;
-        count++;
-        /* At the very top of the address space this wraps to 0, with length then 0 as well. */
-        address += piece;
-        length -= piece;
     }
-    return (int)count;
+    return VDEV_ERROR_FULL;
 }
 
 void *vdev_memory_pointer(const struct vdev_memory *memory, uint64_t address, uint64_t length,

@@ -9,6 +9,7 @@
 #include <vdev/virtqueue.h>
 
 #include "core/mem.h"
+#include "core/memory.h"
 #include "ring/split.h"
 
 int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
@@ -36,6 +37,8 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
         return VDEV_ERROR_RANGE;
     }
     queue->memory = memory;
+    /* Where the driver's rings are, its buffers are as well, as a rule. */
+    queue->region = memory_find(memory, configuration->device_address);
     queue->size = size;
     queue->next_available = configuration->start_index;
     queue->next_used = configuration->start_index;
@@ -72,10 +75,17 @@ static int append(const struct vdev_device_queue *queue, struct vdev_chain *chai
     if (descriptor->length > UINT32_MAX - total) {
         return VDEV_ERROR_INVALID;
     }
-    int pieces = vdev_memory_map(queue->memory, descriptor->address, descriptor->length, writable,
-                                 chain->buffers + count, chain->capacity - count);
-    if (pieces < 0) {
+    int pieces = 1;
+    if (count == chain->capacity) {
         return VDEV_ERROR_INVALID;
+    }
+    if (memory_part(queue->region, descriptor->address, descriptor->length, writable,
+                    &chain->buffers[count]) != descriptor->length) {
+        pieces = vdev_memory_map(queue->memory, descriptor->address, descriptor->length, writable,
+                                 chain->buffers + count, chain->capacity - count);
+        if (pieces < 0) {
+            return VDEV_ERROR_INVALID;
+        }
     }
     if (writable) {
         chain->writable_count += (size_t)pieces;
