@@ -268,9 +268,10 @@ END_TEST
 START_TEST(splitting_off_a_list)
 {
     char bytes[32];
-    const struct vdev_buffer buffers[] = {
-        {bytes, 8, 0x100}, {bytes + 8, 0, 0x200}, {bytes + 8, 8, VDEV_NO_BUS_ADDRESS},
-        {bytes + 16, 8, 0x300}};
+    const struct vdev_buffer buffers[] = {{bytes, 8, 0x100},
+                                          {bytes + 8, 0, 0x200},
+                                          {bytes + 8, 8, VDEV_NO_BUS_ADDRESS},
+                                          {bytes + 16, 8, 0x300}};
     struct vdev_cursor cursor = vdev_cursor(buffers, 4);
     struct vdev_buffer pieces[3];
 
@@ -331,14 +332,15 @@ struct board {
 static void board_init(struct board *board)
 {
     *board = (struct board){0};
-    board->windows[0] = (struct vdev_bus_window){.address = 0x1000, .length = 0x10,
+    board->windows[0] = (struct vdev_bus_window){.address = 0x1000,
+                                                 .length = 0x10,
                                                  .access = device_access,
                                                  .device = &board->devices[0],
                                                  .counts = board->counts};
-    board->windows[1] = (struct vdev_bus_window){.address = 0x1010, .length = 12,
-                                                 .access = device_access,
-                                                 .device = &board->devices[1]};
-    board->windows[2] = (struct vdev_bus_window){.address = UINT64_MAX - 7, .length = 8,
+    board->windows[1] = (struct vdev_bus_window){
+        .address = 0x1010, .length = 12, .access = device_access, .device = &board->devices[1]};
+    board->windows[2] = (struct vdev_bus_window){.address = UINT64_MAX - 7,
+                                                 .length = 8,
                                                  .access = device_access,
                                                  .device = &board->devices[2]};
     ck_assert_int_eq(vdev_bus_init(&board->bus, board->windows, 3), VDEV_OK);
@@ -420,7 +422,8 @@ START_TEST(accesses_that_nobody_claims)
         ck_assert_int_eq(access_at(&board, addresses[i], 4, false), VDEV_ERROR_RANGE);
         ck_assert_uint_eq(board.bus.unclaimed, i + 1);
     }
-    /* Eight bytes that begin in the last word of a window; the next window does not make up for it. */
+    /* Eight bytes that begin in the last word of a window; the next window does not make up for it.
+     */
     ck_assert_int_eq(access_at(&board, 0x1018, 8, false), VDEV_ERROR_RANGE);
     for (unsigned i = 0; i < 3; i++) {
         ck_assert_uint_eq(board.devices[i].calls, 0);
@@ -530,12 +533,11 @@ START_TEST(reads_that_are_mere_loads)
         uint64_t address;
         unsigned width;
         uint32_t value;
-    } answered[] = {{0x1004, 4, 0xa1b2c3d4}, {0x1004, 2, 0xc3d4}, {0x1004, 1, 0xd4},
-                    {0x1008, 4, 0x11223344}};
+    } answered[] = {
+        {0x1004, 4, 0xa1b2c3d4}, {0x1004, 2, 0xc3d4}, {0x1004, 1, 0xd4}, {0x1008, 4, 0x11223344}};
     /* Registers to ask for, parts of registers, and what lies around the window. */
-    static const uint64_t refused[] = {0x1000,     0x100c, 0x1005, 0x1006,
-                                       0x1010,     0xffc,  0,      UINT64_C(0x100001004),
-                                       UINT64_MAX};
+    static const uint64_t refused[] = {
+        0x1000, 0x100c, 0x1005, 0x1006, 0x1010, 0xffc, 0, UINT64_C(0x100001004), UINT64_MAX};
     struct board board;
     uint32_t value = 0;
     board_init(&board);

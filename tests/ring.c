@@ -356,8 +356,8 @@ START_TEST(a_chain_that_was_refused_stays_first)
         pair_offer(pair, i);
     }
     for (unsigned i = 0; i < 3; i++) {
-        ck_assert_int_eq(
-            vdev_device_queue_run(&pair->device, &chain, 100, refuse, &asked, &more), VDEV_OK);
+        ck_assert_int_eq(vdev_device_queue_run(&pair->device, &chain, 100, refuse, &asked, &more),
+                         VDEV_OK);
         ck_assert(more);
         ck_assert_uint_eq(chain.id, 0);
         ck_assert_uint_eq(pair->used[0] & 0xffff, 1); /* no notifications meanwhile */
@@ -549,8 +549,7 @@ START_TEST(a_driver_ring_that_cannot_be_laid_out_is_refused)
     ck_assert_int_eq(vdev_driver_queue_start(&queue, &bad, &configuration), VDEV_ERROR_INVALID);
     configuration.size = 4;
     configuration.packed = true;
-    ck_assert_int_eq(vdev_driver_queue_start(&queue, &bad, &configuration),
-                     VDEV_ERROR_UNSUPPORTED);
+    ck_assert_int_eq(vdev_driver_queue_start(&queue, &bad, &configuration), VDEV_ERROR_UNSUPPORTED);
     pair_close(pair);
 }
 END_TEST

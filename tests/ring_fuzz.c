@@ -2,8 +2,8 @@
 /*
  * Random rubbish against both ends, with a fixed seed that a failure prints. VDEV_FUZZ_SEED and
  * VDEV_FUZZ_ROUNDS in the environment choose others. Asked of every step: chains lie in memory, the
- * work is bounded, nothing but the used ring is written by the device's end, and no token comes back
- * twice or is lost at the driver's.
+ * work is bounded, nothing but the used ring is written by the device's end, and no token comes
+ * back twice or is lost at the driver's.
  */
 #include "ring_pair.h"
 
@@ -53,8 +53,8 @@ static void scribble_descriptor(struct pair *pair, uint32_t *random, uint8_t *at
                         : (pick >> 4 & 15) == 1 ? 0xffffffffu - (pair_random(random) & 15)
                                                 : pair_random(random) & 31;
     descriptor.flags = (uint16_t)((pick >> 8 & 7) == 0 ? pick >> 16 : pick >> 16 & 3);
-    descriptor.next = (uint16_t)((pick >> 11 & 31) == 0 ? pair_random(random)
-                                                        : pair_random(random) % SIZE);
+    descriptor.next =
+        (uint16_t)((pick >> 11 & 31) == 0 ? pair_random(random) : pair_random(random) % SIZE);
     if ((pick >> 12 & 7) == 7) {
         unsigned offset = (pick >> 15 & 1) != 0 ? 0 : pair_random(random) & 63;
         descriptor.address = pair_guest(pair, pair->tables) + offset;
@@ -84,8 +84,8 @@ static bool hold(void *device, struct vdev_chain *chain)
 
 static void fuzz_device_once(uint32_t *random, struct totals *totals)
 {
-    struct pair *pair = pair_open(SIZE, (pair_random(random) & 1) != 0,
-                                  (pair_random(random) & 3) != 0 ? SIZE : 0);
+    struct pair *pair =
+        pair_open(SIZE, (pair_random(random) & 1) != 0, (pair_random(random) & 3) != 0 ? SIZE : 0);
     uint8_t *copy = malloc(pair->arena_bytes);
     struct vdev_buffer buffers[CAPACITY + 1] = {0};
     struct vdev_chain chain = {.buffers = buffers, .capacity = CAPACITY};
@@ -100,9 +100,9 @@ static void fuzz_device_once(uint32_t *random, struct totals *totals)
     for (unsigned i = 0; i < SIZE; i++) {
         scribble_descriptor(pair, random, (uint8_t *)&pair->descriptors[i]);
         scribble_descriptor(pair, random, pair->tables + 16 * i);
-        pair->available[2 + i] = (uint16_t)((pair_random(random) & 63) == 0
-                                                ? pair_random(random)
-                                                : pair_random(random) % SIZE);
+        pair->available[2 + i] =
+            (uint16_t)((pair_random(random) & 63) == 0 ? pair_random(random)
+                                                       : pair_random(random) % SIZE);
     }
     for (unsigned step = 0; step < 64; step++) {
         uint32_t pick = pair_random(random);
@@ -149,8 +149,8 @@ static void fuzz_device_once(uint32_t *random, struct totals *totals)
         totals->malformed += queue->malformed - malformed;
         fuzz_require(buffers[CAPACITY].pointer == NULL);
         fuzz_require(memcmp(copy, pair->arena, used_at) == 0);
-        fuzz_require(memcmp(copy + used_end, pair->arena + used_end,
-                            pair->arena_bytes - used_end) == 0);
+        fuzz_require(
+            memcmp(copy + used_end, pair->arena + used_end, pair->arena_bytes - used_end) == 0);
         if (status == VDEV_ERROR_CORRUPT) {
             totals->corrupt++;
             held_count = 0;
@@ -181,8 +181,8 @@ END_TEST
 
 static void fuzz_driver_once(uint32_t *random, struct totals *totals)
 {
-    struct pair *pair = pair_open(SIZE, (pair_random(random) & 1) != 0,
-                                  (pair_random(random) & 1) != 0 ? 4 : 0);
+    struct pair *pair =
+        pair_open(SIZE, (pair_random(random) & 1) != 0, (pair_random(random) & 1) != 0 ? 4 : 0);
     struct vdev_driver_queue *queue = &pair->driver;
     struct vdev_buffer list[6];
     uint32_t writable[SIZE];
@@ -204,9 +204,8 @@ static void fuzz_driver_once(uint32_t *random, struct totals *totals)
             size_t readable_count = pick >> 4 & 3, writable_count = pick >> 6 & 3, bytes = 0;
             for (unsigned i = 0; i < 6; i++) {
                 list[i] = pair_buffer(pair, pair->data + 16 * i, pair_random(random) & 15);
-                bytes += i >= readable_count && i < readable_count + writable_count
-                             ? list[i].length
-                             : 0;
+                bytes +=
+                    i >= readable_count && i < readable_count + writable_count ? list[i].length : 0;
             }
             if (slot < SIZE) {
                 status = vdev_driver_queue_add(queue, list, readable_count, list + readable_count,

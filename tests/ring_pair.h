@@ -24,12 +24,12 @@
         }                                                                                          \
     } while (0)
 
-#define PAIR_BASE      UINT64_C(0x80000000)
-#define PAIR_DATA      64u /* bytes of data area for each descriptor of the ring */
-#define PAIR_NEXT      1u
-#define PAIR_WRITE     2u
-#define PAIR_INDIRECT  4u
-#define PAIR_READ_ONLY UINT64_C(0x10000)
+#define PAIR_BASE            UINT64_C(0x80000000)
+#define PAIR_DATA            64u /* bytes of data area for each descriptor of the ring */
+#define PAIR_NEXT            1u
+#define PAIR_WRITE           2u
+#define PAIR_INDIRECT        4u
+#define PAIR_READ_ONLY       UINT64_C(0x10000)
 #define PAIR_READ_ONLY_BYTES 4096u
 
 struct pair_descriptor {
@@ -114,8 +114,8 @@ static inline struct pair *pair_open(uint16_t size, bool event_index, uint16_t i
     ck_assert_int_eq(
         vdev_driver_queue_start(&pair->driver, &pair->driver_memory, &pair->configuration),
         VDEV_OK);
-    ck_assert_int_eq(
-        vdev_device_queue_start(&pair->device, &pair->memory, &pair->configuration), VDEV_OK);
+    ck_assert_int_eq(vdev_device_queue_start(&pair->device, &pair->memory, &pair->configuration),
+                     VDEV_OK);
     return pair;
 }
 
@@ -177,7 +177,8 @@ static inline bool pair_inside(const struct pair *pair, const struct vdev_buffer
     if (start >= pair->arena && start < pair->arena + pair->arena_bytes) {
         return buffer->length <= (size_t)(pair->arena + pair->arena_bytes - start);
     }
-    return !writable && start >= pair->read_only && start < pair->read_only + PAIR_READ_ONLY_BYTES &&
+    return !writable && start >= pair->read_only &&
+           start < pair->read_only + PAIR_READ_ONLY_BYTES &&
            buffer->length <= (size_t)(pair->read_only + PAIR_READ_ONLY_BYTES - start);
 }
 

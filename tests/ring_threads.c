@@ -145,15 +145,15 @@ static const struct {
     uint16_t indirect_count;
     uint32_t total;
 } shapes[] = {
-    {1, false, 0, 70000},   {1, true, 0, 70000},   {2, true, 0, 140000},    {16, false, 0, 300000},
+    {1, false, 0, 70000},  {1, true, 0, 70000},     {2, true, 0, 140000},   {16, false, 0, 300000},
     {16, true, 2, 300000}, {256, false, 2, 500000}, {256, true, 0, 500000},
 };
 
 START_TEST(no_wake_up_is_lost)
 {
-    struct shared shared = {.pair = pair_open(shapes[_i].size, shapes[_i].event_index,
-                                              shapes[_i].indirect_count),
-                            .total = shapes[_i].total};
+    struct shared shared = {
+        .pair = pair_open(shapes[_i].size, shapes[_i].event_index, shapes[_i].indirect_count),
+        .total = shapes[_i].total};
     pthread_t thread;
 
     ck_assert_int_eq(sem_init(&shared.kick, 0, 0), 0);
@@ -183,9 +183,10 @@ START_TEST(no_wake_up_is_lost)
 END_TEST
 
 /*
- * The two windows by themselves, hit again and again: one side publishes and asks whether to notify,
- * at the same moment the other arms and looks again. At least one of them must see the other. (Take
- * a fence out, and this fails even on x86, if the machine has two processors to spare.)
+ * The two windows by themselves, hit again and again: one side publishes and asks whether to
+ * notify, at the same moment the other arms and looks again. At least one of them must see the
+ * other. (Take a fence out, and this fails even on x86, if the machine has two processors to
+ * spare.)
  */
 struct window {
     struct pair *pair;

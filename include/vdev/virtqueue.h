@@ -3,15 +3,15 @@
  * Virtqueues: the device's end and the driver's end of a ring in shared memory.
  *
  * Split rings [VIRTIO 1.4 §2.7]; nothing in the interface is peculiar to them, so that packed rings
- * [VIRTIO 1.4 §2.8] fit behind the same functions. Everything the other end writes is hostile: it is
- * read once, checked, and only then used. Neither end allocates, blocks, or calls back, except where
- * a function takes a handler.
+ * [VIRTIO 1.4 §2.8] fit behind the same functions. Everything the other end writes is hostile: it
+ * is read once, checked, and only then used. Neither end allocates, blocks, or calls back, except
+ * where a function takes a handler.
  *
  * Two kinds of failure, at the device's end. A chain that is malformed (an address that is not
- * memory, a readable descriptor after a writable one, a bad indirect table, 2^32 bytes or more) goes
- * back to the driver with used length 0, is counted, and the queue goes on. A ring that is corrupt
- * (available index ahead by more than the queue, a head or next index out of range, a loop) latches
- * the queue: every later call returns VDEV_ERROR_CORRUPT until it is started anew.
+ * memory, a readable descriptor after a writable one, a bad indirect table, 2^32 bytes or more)
+ * goes back to the driver with used length 0, is counted, and the queue goes on. A ring that is
+ * corrupt (available index ahead by more than the queue, a head or next index out of range, a loop)
+ * latches the queue: every later call returns VDEV_ERROR_CORRUPT until it is started anew.
  */
 #ifndef VDEV_VIRTQUEUE_H
 #define VDEV_VIRTQUEUE_H
@@ -37,7 +37,8 @@ struct vdev_virtqueue_configuration {
     uint16_t start_index;        /* where a moved queue goes on; 0 for a new one */
 };
 
-/* Bytes that the three parts of a split ring of this size take [VIRTIO 1.4 §2.7]; alignments 16, 2, 4. */
+/* Bytes that the three parts of a split ring of this size take [VIRTIO 1.4 §2.7]; alignments 16,
+ * 2, 4. */
 size_t vdev_virtqueue_descriptor_bytes(uint16_t size);
 size_t vdev_virtqueue_driver_bytes(uint16_t size);
 size_t vdev_virtqueue_device_bytes(uint16_t size);
@@ -73,10 +74,10 @@ struct vdev_device_queue {
  */
 struct vdev_chain {
     struct vdev_buffer *buffers;
-    size_t capacity;       /* of `buffers` */
-    uint16_t id;           /* what to give back */
-    size_t readable_count; /* buffers[0 .. readable_count) */
-    size_t writable_count; /* buffers[readable_count .. readable_count + writable_count) */
+    size_t capacity;          /* of `buffers` */
+    uint16_t id;              /* what to give back */
+    size_t readable_count;    /* buffers[0 .. readable_count) */
+    size_t writable_count;    /* buffers[readable_count .. readable_count + writable_count) */
     uint32_t readable_length; /* bytes */
     uint32_t writable_length;
 };
@@ -93,8 +94,8 @@ static inline struct vdev_cursor vdev_chain_writer(const struct vdev_chain *chai
 
 /*
  * Make a queue live. The ring's addresses are resolved here, once; `memory` stays the caller's and
- * unchanged while the queue lives. VDEV_ERROR_INVALID: size zero, over the maximum or not a power of
- * two; VDEV_ERROR_RANGE: a part is misaligned, not memory, or not in one region;
+ * unchanged while the queue lives. VDEV_ERROR_INVALID: size zero, over the maximum or not a power
+ * of two; VDEV_ERROR_RANGE: a part is misaligned, not memory, or not in one region;
  * VDEV_ERROR_UNSUPPORTED: packed. The queue is then not live.
  */
 int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
@@ -104,11 +105,11 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
 void vdev_device_queue_stop(struct vdev_device_queue *queue);
 
 /*
- * Take the next chain. VDEV_OK; VDEV_ERROR_EMPTY; VDEV_ERROR_CORRUPT (latched: tell the device core);
- * VDEV_ERROR_STATE (not live). Malformed chains, and chains that need more than `capacity` buffers,
- * are given back on the way, at most `size` of them in one call (then VDEV_ERROR_EMPTY as well, and
- * vdev_device_queue_arm says that there are more). So ask vdev_device_queue_signal after EMPTY too.
- * Descriptors of length 0 are legal and make no buffer: a chain may have none at all.
+ * Take the next chain. VDEV_OK; VDEV_ERROR_EMPTY; VDEV_ERROR_CORRUPT (latched: tell the device
+ * core); VDEV_ERROR_STATE (not live). Malformed chains, and chains that need more than `capacity`
+ * buffers, are given back on the way, at most `size` of them in one call (then VDEV_ERROR_EMPTY as
+ * well, and vdev_device_queue_arm says that there are more). So ask vdev_device_queue_signal after
+ * EMPTY too. Descriptors of length 0 are legal and make no buffer: a chain may have none at all.
  */
 int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *chain);
 
@@ -138,12 +139,12 @@ void vdev_device_queue_disarm(struct vdev_device_queue *queue);
 bool vdev_device_queue_arm(struct vdev_device_queue *queue);
 
 /*
- * The loop around the four functions above, once for all devices: disarm, take up to `budget` chains
- * and hand each to `handle`, arm when there are no more. `handle` gives its chain back, now or later,
- * and returns true; or returns false to leave off (the device below is full): the chain is then
- * untaken, stays first in the ring, and the caller runs the loop again when there is room; the
- * driver is not asked to notify meanwhile. *more is set if chains may be left (budget used up, or
- * handle returned false). Malformed chains count against the budget. Returns VDEV_OK, or
+ * The loop around the four functions above, once for all devices: disarm, take up to `budget`
+ * chains and hand each to `handle`, arm when there are no more. `handle` gives its chain back, now
+ * or later, and returns true; or returns false to leave off (the device below is full): the chain
+ * is then untaken, stays first in the ring, and the caller runs the loop again when there is room;
+ * the driver is not asked to notify meanwhile. *more is set if chains may be left (budget used up,
+ * or handle returned false). Malformed chains count against the budget. Returns VDEV_OK, or
  * VDEV_ERROR_CORRUPT or VDEV_ERROR_STATE as take does. Ask vdev_device_queue_signal afterwards.
  */
 int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *chain,

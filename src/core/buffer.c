@@ -41,7 +41,7 @@ size_t vdev_cursor_peek(const struct vdev_cursor *cursor, void **pointer)
     return buffer->length - offset;
 }
 
-/* Move on by up to `length` bytes within the current buffer; returns how many, 0 only at the end. */
+/* Move on by up to `length` bytes within one buffer; returns how many, 0 only at the end. */
 static size_t step(struct vdev_cursor *cursor, size_t length, void **pointer)
 {
     size_t piece = vdev_cursor_peek(cursor, pointer);

@@ -31,8 +31,8 @@ static inline const struct vdev_memory_region *memory_find(const struct vdev_mem
 
 /*
  * The buffer behind the part of [address, address + length) that lies in this region, if it begins
- * there and may be used so; length is not 0. Returns the bytes of the part, or 0. A part fits size_t
- * because its region fits behind its pointer.
+ * there and may be used so; length is not 0. Returns the bytes of the part, or 0. A part fits
+ * size_t because its region fits behind its pointer.
  */
 static inline uint64_t memory_part(const struct vdev_memory_region *region, uint64_t address,
                                    uint64_t length, bool writable, struct vdev_buffer *buffer)

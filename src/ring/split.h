@@ -129,9 +129,10 @@ static inline bool ring_event_passed(uint16_t event, uint16_t now, uint16_t befo
     return (uint16_t)(now - event - 1u) < (uint16_t)(now - before);
 }
 
+/* A power of two; the largest in 16 bits is the largest there may be. */
 static inline bool ring_size_is_valid(uint16_t size)
 {
-    return size != 0 && (size & (size - 1u)) == 0; /* the largest power of two in 16 bits is 32768 */
+    return size != 0 && (size & (size - 1u)) == 0;
 }
 
 #endif

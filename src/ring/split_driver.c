@@ -103,10 +103,9 @@ static void write_list(struct position *at, const struct vdev_buffer *buffers, s
         }
         uint16_t next = at->slots != NULL ? at->slots[at->index].next : (uint16_t)(at->index + 1u);
         bool last = --at->left == 0;
-        ring_store_descriptor(at->table, at->index, buffers[i].bus_address,
-                              (uint32_t)buffers[i].length,
-                              last ? flags : (uint16_t)(flags | VRING_DESC_F_NEXT),
-                              last ? 0 : next);
+        ring_store_descriptor(
+            at->table, at->index, buffers[i].bus_address, (uint32_t)buffers[i].length,
+            last ? flags : (uint16_t)(flags | VRING_DESC_F_NEXT), last ? 0 : next);
         at->index = next;
     }
 }
