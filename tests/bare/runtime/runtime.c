@@ -31,12 +31,11 @@ static bool uart_ready;
  * share [ARM DDI 0406C, B3.6]. With the MMU off, all memory would be strongly ordered: neither
  * unaligned accesses nor exclusives would be allowed on hardware, though QEMU takes them.
  */
-#define BLOCK      1u
-#define MEMORY     (0u << 2) /* attribute 0: write-back, allocating */
-#define DEVICE     (1u << 2) /* attribute 1 */
-#define ATTRIBUTES 0x000004FFu
-#define HYP_ACCESS (1u << 6) /* should be one in Hyp mode; in SVC mode it would let user mode in   \
-                              */
+#define BLOCK        1u
+#define MEMORY       (0u << 2) /* attribute 0: write-back, allocating */
+#define DEVICE       (1u << 2) /* attribute 1 */
+#define ATTRIBUTES   0x000004FFu
+#define HYP_ACCESS   (1u << 6) /* should be one in Hyp mode; elsewhere it lets user mode in */
 #define SHAREABLE    (3u << 8)
 #define ACCESSED     (1u << 10)
 #define NO_EXECUTE   (UINT64_C(1) << 54)
