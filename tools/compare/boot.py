@@ -74,9 +74,8 @@ class Boot:
     def __init__(self, arrangement, files, directory, disk, work, progress):
         self.arrangement, self.files, self.directory = arrangement, files, directory
         self.original, self.work, self.progress = disk, work, progress
-        # Where the devices are shared, the guest's accesses trap and the hypervisor counts them: there is nothing
-        # for the tracer to see but the real drivers, and seeing costs as much time as the work.
-        self.trace = arrangement.name in ("native", "vm-owned")
+        # Under the hypervisor the marks trap to it, and it counts; natively there is only the tracer.
+        self.trace = not arrangement.virtualized
         self.windows = [window for window in workload.WINDOWS if window.device in work]
         self.verified = {}
         self.log, self.log_text = [], []

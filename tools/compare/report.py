@@ -78,8 +78,10 @@ def print_explanations(rows):
     if "native" in chosen and "pure" in chosen:
         print(f"\nConsole input: {_number(chosen['native']['native_accesses'])} accesses natively, "
               f"{_number(chosen['pure']['device_traps'])} traps in pure. QEMU's PL011 interrupts at every byte received"
-              "\n  (it takes its trigger level as 1), the emulator as the manual says: at the trigger level that the"
-              "\n  driver sets, or when the line has been idle for 32 bits (receive time-out). The two may rightly differ.")
+              "\n  (it takes its trigger level as 1); the emulator does as the manual says: at the trigger level that the"
+              "\n  driver sets, or when the line has been idle for 32 bits (receive time-out). The two may rightly differ;"
+              "\n  with one byte at a time, as the work types them, both interrupt once for each."
+              "\n  On virtio-mmio the count depends on when the host's next byte comes: it varies from run to run.")
 
 
 def print_entries(entries, lines):

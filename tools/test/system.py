@@ -65,6 +65,32 @@ def bad_input(tests):
         refuses(tests, "compare refuses a report that it cannot write", 1, folder, "compare", "--json", folder)
 
 
+def checker(tests, folder):
+    """The judge of the data must itself see one wrong byte, wherever it is."""
+    original, result = os.path.join(folder, "original"), os.path.join(folder, "result")
+    workload.make_disk(original)
+    workload.make_disk(result)
+    writes = [window for window in workload.WINDOWS if window.writes_disk]
+    with open(result, "r+b") as disk:
+        for window in writes:
+            disk.seek(window.position)
+            disk.write(workload.disk_data(window))
+    tests.check("a disk that holds what was written is right",
+                not list(workload.wrong_disk_areas(original, result, writes)))
+    untouched = workload.DISK_SIZE - 1
+    for name, position, expected in (("written", writes[0].position + 4097, writes[0]), ("left alone", untouched, None)):
+        with open(result, "r+b") as disk:
+            disk.seek(position)
+            byte = disk.read(1)[0]
+            disk.seek(position)
+            disk.write(bytes([byte ^ 1]))
+            disk.flush()
+            tests.check(f"one wrong byte is seen where the disk was {name}",
+                        list(workload.wrong_disk_areas(original, result, writes)) == [expected])
+            disk.seek(position)
+            disk.write(bytes([byte]))
+
+
 def find(rows, **fields):
     found = [row for row in rows if all(row[name] == value for name, value in fields.items())]
     return found[0] if len(found) == 1 else None
@@ -100,7 +126,7 @@ def agreement(tests, first, second):
     for window in workload.WINDOWS:
         if window.device == "block":
             rows = [counts.row(each, window) for each in (first, second)]
-            for field in ("device_traps_by_register", "traced_accesses_by_register"):
+            for field in ("device_traps_by_register", "hyp_entries_by_cause", "hyp_instructions"):
                 tests.check(f"two runs of {first.arrangement.title} agree in {field} of {window.workload}",
                             rows[0][field] == rows[1][field], f"{rows[0][field]} and {rows[1][field]}")
 
@@ -109,6 +135,8 @@ def run(build):
     print("running the tests of the whole system", flush=True)
     tests, progress = Tests(), compare.Progress()
     bad_input(tests)
+    with tempfile.TemporaryDirectory() as folder:
+        checker(tests, folder)
     options = compare.parse(["--build", build])
     done = {}
     try:
