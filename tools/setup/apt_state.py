@@ -101,16 +101,18 @@ class AptState:
         if not self.updated:
             self._prepare()
             print("setup: reading the package lists", flush=True)
-            self.failure = self._last_line(self._run("apt-get", "update"))
+            self.failure = self._failed_fetch(self._run("apt-get", "update"))
             self.updated = True
 
     @staticmethod
-    def _last_line(result):
-        lines = [line for line in result.stdout.splitlines() if line.startswith(("E:", "W:", "N:"))]
-        return lines[0] if result.returncode and lines else ""
+    def _failed_fetch(result):
+        """The first file that apt could not fetch, and why, in apt's words; apt calls it a warning or an error."""
+        found = re.search(r"(?m)^[EW]: (Failed to fetch .*)", result.stdout)
+        return found.group(1) if found else ""
 
     def _refuse(self, package, result):
-        reason = self._last_line(result) or getattr(self, "failure", "") or "no source has it; no network?"
+        # What failed for this package says most; then what failed for the lists, in which it was not found.
+        reason = self._failed_fetch(result) or self.failure or "no source of this machine has it"
         raise AptError(f"package {package} could not be fetched: {reason}")
 
     def dependency(self, package, pattern):

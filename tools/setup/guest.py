@@ -74,16 +74,17 @@ def fetch_libfdt(build, apt):
     destination = os.path.join(build, "deps", "libfdt")
     if os.path.isdir(destination):
         return
-    failures = []
+    failure = None
     for package, folder in LIBFDT_SOURCES:
         try:
             unpacked = apt.source(package)
             break
         except apt_state.AptError as error:
-            print(f"setup: {error}", file=sys.stderr)
-            failures.append(package)
+            failure = failure or error
     else:
-        raise apt_state.AptError(f"no source of libfdt: none of {', '.join(failures)} could be fetched")
+        raise failure
+    if failure:
+        print(f"setup: {failure}; took the copy in {package} instead")
     shutil.rmtree(destination + ".new", ignore_errors=True)
     os.makedirs(destination + ".new")
     for path in glob.glob(os.path.join(unpacked, folder, "*.[ch]")):
