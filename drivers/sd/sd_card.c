@@ -134,7 +134,7 @@ static void give_up(struct vdev_sd_card *card, int status)
     while (card->first != NULL) {
         /* Not those that are submitted from inside a completion: they may be luckier. */
         bool end = card->first == last;
-        complete(card, status);
+        complete(card, status == VDEV_ERROR_UNSUPPORTED ? VDEV_ERROR_IO : status);
         if (end) {
             break;
         }
@@ -326,7 +326,7 @@ static int advance_identification(struct vdev_sd_card *card, int status)
         card->state = ASK_POWER_UP;
         return status == VDEV_ERROR_ABSENT ? status : VDEV_OK;
     }
-    if (status == VDEV_ERROR_TIMEOUT && (state == ASK_POWER_UP || state == POWER_UP)) {
+    if (status == VDEV_ERROR_TIMEOUT && state <= POWER_UP) {
         /* An MMC card is silent to ACMD41, and an empty slot to everything. */
         return state == POWER_UP ? VDEV_ERROR_UNSUPPORTED : VDEV_ERROR_ABSENT;
     }
