@@ -129,7 +129,8 @@ struct registers {
     uint32_t lr; /* of User and System mode; Hyp mode has none of its own */
 };
 
-void trap_handle(struct registers *registers, uint32_t syndrome);
+void trap_data_abort(struct registers *registers, uint32_t syndrome);
+void trap_handle(struct registers *registers, uint32_t syndrome); /* all others */
 void interrupt_handle(void);
 void fault_report(uint32_t kind, uint32_t program_counter, uint32_t syndrome, uint32_t address);
 void guest_enter(uint32_t entry, uint32_t second, uint32_t tree) __attribute__((noreturn));

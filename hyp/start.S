@@ -49,7 +49,13 @@ guest_trap:
     push    {r0-r12, lr}
     mov     r0, sp
     mrc     p15, 4, r1, c5, c2, 0   @ HSR
-    bl      trap_handle
+    lsr     r2, r1, #26
+    cmp     r2, #0x24               @ a data abort: most are
+    bne     1f
+    bl      trap_data_abort
+    pop     {r0-r12, lr}
+    eret
+1:  bl      trap_handle
     pop     {r0-r12, lr}
     eret
 

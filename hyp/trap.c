@@ -18,7 +18,6 @@ enum {
     CLASS_HVC = 0x12,
     CLASS_SMC = 0x13,
     CLASS_PREFETCH_ABORT = 0x20,
-    CLASS_DATA_ABORT = 0x24,
 
     SYNDROME_LONG = 1 << 25,  /* IL: an instruction of 4 bytes */
     SYNDROME_VALID = 1 << 24, /* ISV: the fields below are there */
@@ -45,8 +44,8 @@ static inline void skip(uint32_t syndrome)
     uint32_t status = cpu_read_spsr_hyp();
 
     cpu_write_elr_hyp(cpu_read_elr_hyp() + 2 + ((syndrome & SYNDROME_LONG) >> 24));
-    if (__builtin_expect((status & PSR_IT) != 0, 0)) {
-        /* In an IT block: one instruction on, as ITAdvance() does. */
+    if (__builtin_expect((status & PSR_T) != 0, 0)) {
+        /* Perhaps in an IT block: one instruction on, as ITAdvance() does. */
         uint32_t it = (status >> 25 & 3) | (status >> 8 & 0xfc);
         it = (it & 7) == 0 ? 0 : (it & 0xe0) | (it << 1 & 0x1f);
         status &= ~(uint32_t)PSR_IT;
@@ -131,7 +130,9 @@ static void refuse_access(const char *why, uint32_t address, uint32_t syndrome)
 /* The guest physical address of an abort: page from HPFAR, the rest from the virtual address. */
 static inline uint32_t abort_address(uint32_t virtual_address)
 {
-    return (cpu_read_hpfar() & ~UINT32_C(0xf)) << 8 | (virtual_address & 0xfff);
+    uint32_t address = cpu_read_hpfar() << 8;
+    __asm__("bfi %0, %1, #0, #12" : "+r"(address) : "r"(virtual_address));
+    return address;
 }
 
 static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
@@ -140,13 +141,60 @@ static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
            (syndrome & SYNDROME_STATUS & ~3u) == STATUS_TRANSLATION;
 }
 
-/* Everything but the short way of data_abort(). */
+static __attribute__((noinline)) void data_abort_refused(int status, uint32_t address,
+                                                         uint32_t syndrome)
+{
+    refuse_access(vdev_status_name(status), address, syndrome);
+}
+
+/* Not an access of r0 to r7 without extension of a sign: no registers, or others than the usual. */
 static __attribute__((noinline)) void data_abort_any(struct registers *registers,
                                                      uint32_t syndrome, uint32_t address)
 {
     uint32_t number = syndrome >> SYNDROME_REGISTER_SHIFT & 0xf;
-    bool write = (syndrome & SYNDROME_WRITE) != 0;
-    struct vdev_access access;
+    uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
+    uint32_t value;
+    int status;
+
+    if ((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number)) {
+        refuse_access("an instruction that the hardware does not decode", address, syndrome);
+        return;
+    }
+    if ((syndrome & SYNDROME_WRITE) != 0) {
+        value = number < 13 ? registers->r[number] : read_banked(registers, number);
+        value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
+        status = vdev_bus_write(&vm.bus, address, 1u << size, value);
+    } else {
+        status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
+        if ((syndrome & SYNDROME_SIGNED) != 0) {
+            value = size == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
+        }
+        if (status != 0) {
+        } else if (number < 13) {
+            registers->r[number] = value;
+        } else {
+            write_banked(registers, number, value);
+        }
+    }
+    if (status != 0) {
+        data_abort_refused(status, address, syndrome);
+    } else {
+        skip(syndrome);
+    }
+}
+
+/*
+ * Called by the entry code itself: most traps are this one. Device first, memory second: there are
+ * many accesses, and few first touches.
+ */
+void trap_data_abort(struct registers *registers, uint32_t syndrome)
+{
+    const uint32_t unusual = SYNDROME_SIGNED | SYNDROME_HIGH;
+    uint32_t address = abort_address(cpu_read_hdfar());
+    uint32_t *reg = &registers->r[syndrome >> SYNDROME_REGISTER_SHIFT & 7];
+    uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
+    uint32_t value;
+    int status;
 
     if (is_unmapped_memory(address, syndrome)) {
         vm.counts.entries[COUNT_STAGE2_FAULT]++;
@@ -154,51 +202,23 @@ static __attribute__((noinline)) void data_abort_any(struct registers *registers
         return;
     }
     vm.counts.entries[COUNT_EMULATED_ACCESS]++;
-    if ((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number)) {
-        refuse_access("an instruction that the hardware does not decode", address, syndrome);
+    if ((syndrome & (SYNDROME_VALID | unusual)) != SYNDROME_VALID) {
+        data_abort_any(registers, syndrome, address);
         return;
     }
-    uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
-    access.width = (uint8_t)(1u << size);
-    access.write = write;
-    if (write) {
-        uint32_t value = number < 13 ? registers->r[number] : read_banked(registers, number);
-        access.value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
-    }
-    int status = vdev_bus_dispatch(&vm.bus, address, &access);
-    if (status != 0) {
-        refuse_access(vdev_status_name(status), address, syndrome);
-        return;
-    }
-    if (!write) {
-        uint32_t value = (uint32_t)access.value;
-        if ((syndrome & SYNDROME_SIGNED) != 0) {
-            value = size == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
+    if ((syndrome & SYNDROME_WRITE) == 0) {
+        status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
+        if (status == 0) {
+            *reg = value;
         }
-        if (number < 13) {
-            registers->r[number] = value;
-        } else {
-            write_banked(registers, number, value);
-        }
+    } else {
+        value = size == 2 ? *reg : *reg & ((1u << (8u << size)) - 1);
+        status = vdev_bus_write(&vm.bus, address, 1u << size, value);
     }
-    skip(syndrome);
-}
-
-/* The short way: an unsigned load into r0 to r7, which no mode banks, of a register that is a load. */
-static inline void data_abort(struct registers *registers, uint32_t syndrome)
-{
-    const uint32_t fields = SYNDROME_VALID | SYNDROME_SIGNED | SYNDROME_WRITE | SYNDROME_HIGH;
-    uint32_t address = abort_address(cpu_read_hdfar());
-    uint32_t width = 1u << (syndrome >> SYNDROME_SIZE_SHIFT & 3);
-    uint32_t value;
-
-    if ((syndrome & fields) == SYNDROME_VALID &&
-        vdev_bus_load(&vm.bus, address, width, &value)) {
-        vm.counts.entries[COUNT_EMULATED_ACCESS]++;
-        registers->r[syndrome >> SYNDROME_REGISTER_SHIFT & 7] = value;
+    if (status == 0) {
         skip(syndrome);
     } else {
-        data_abort_any(registers, syndrome, address);
+        data_abort_refused(status, address, syndrome);
     }
 }
 
@@ -256,9 +276,7 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
 {
     uint32_t class = syndrome >> CLASS_SHIFT;
 
-    if (class == CLASS_DATA_ABORT) {
-        data_abort(registers, syndrome);
-    } else if (class == CLASS_HVC) {
+    if (class == CLASS_HVC) {
         vm.counts.entries[COUNT_HYPERCALL]++;
         /* The address to return to is after the HVC already. */
         if (registers->r[0] == VDEV_HYPERCALL_NULL) {

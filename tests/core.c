@@ -519,11 +519,26 @@ START_TEST(a_device_is_not_re_entered)
     board.windows[0].loads = loads;
     board.windows[0].values = values;
     board.windows[0].open = 0;
-    ck_assert(!vdev_bus_load(&board.bus, 0x1000, 4, &value));
+    ck_assert_int_eq(vdev_bus_read(&board.bus, 0x1000, 4, &value), VDEV_ERROR_BUSY);
     board.windows[0].open = board.windows[0].length;
-    ck_assert(vdev_bus_load(&board.bus, 0x1000, 4, &value));
+    ck_assert_int_eq(vdev_bus_read(&board.bus, 0x1000, 4, &value), VDEV_OK);
+    ck_assert_uint_eq(value, 7);
 }
 END_TEST
+
+/* True if a read was answered by the bus itself. */
+static bool loaded(struct board *board, uint64_t address, unsigned width, uint32_t *value)
+{
+    unsigned calls = 0;
+    for (unsigned i = 0; i < COUNT(board->devices); i++) {
+        calls -= board->devices[i].calls;
+    }
+    int status = vdev_bus_read(&board->bus, address, width, value);
+    for (unsigned i = 0; i < COUNT(board->devices); i++) {
+        calls += board->devices[i].calls;
+    }
+    return status == VDEV_OK && calls == 0;
+}
 
 START_TEST(reads_that_are_mere_loads)
 {
@@ -541,23 +556,21 @@ START_TEST(reads_that_are_mere_loads)
     struct board board;
     uint32_t value = 0;
     board_init(&board);
-    ck_assert(!vdev_bus_load(&board.bus, 0x1004, 4, &value)); /* no table, no short way */
+    ck_assert(!loaded(&board, 0x1004, 4, &value)); /* no table, no short way */
     board.windows[0].loads = loads;
     board.windows[0].values = values;
 
     for (unsigned i = 0; i < COUNT(answered); i++) {
-        ck_assert(vdev_bus_load(&board.bus, answered[i].address, answered[i].width, &value));
+        ck_assert(loaded(&board, answered[i].address, answered[i].width, &value));
         ck_assert_uint_eq(value, answered[i].value);
     }
     for (unsigned i = 0; i < COUNT(refused); i++) {
-        ck_assert(!vdev_bus_load(&board.bus, refused[i], 1, &value));
+        ck_assert(!loaded(&board, refused[i], 1, &value));
     }
-    ck_assert_uint_eq(value, 0x11223344); /* and nothing happened */
-    ck_assert_uint_eq(board.counts[1].reads, 3);
+    /* Each access is counted once, whoever answered it: parts of a register, too. */
+    ck_assert_uint_eq(board.counts[1].reads, 1 + 3 + 2);
     ck_assert_uint_eq(board.counts[2].reads, 1);
-    ck_assert_uint_eq(board.counts[0].reads + board.counts[3].reads, 0);
-    ck_assert_uint_eq(board.bus.unclaimed, 0);
-    ck_assert_uint_eq(board.devices[0].calls, 0);
+    ck_assert_uint_eq(board.counts[0].reads, 1);
 }
 END_TEST
 

@@ -340,12 +340,12 @@ static void setup_bus(void)
 static int answer(uint64_t address, struct vdev_access *access)
 {
     unsigned width = access->width;
-    uint32_t value;
+    uint32_t value = 0;
 
-    if (!access->write && (width == 1 || width == 2 || width == 4) &&
-        vdev_bus_load(&bus, address, width, &value)) {
+    if (!access->write && (width == 1 || width == 2 || width == 4)) {
+        int status = vdev_bus_read(&bus, address, width, &value);
         access->value = value;
-        return VDEV_OK;
+        return status;
     }
     return vdev_bus_dispatch(&bus, address, access);
 }

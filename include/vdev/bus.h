@@ -45,7 +45,7 @@ struct vdev_bus_window {
     /*
      * The short way: registers whose reading is a load and nothing more, in 1, 2 and 4 bytes from
      * their own offset. loads[offset / 4] is the place of the value in `values` plus 1, or 0 where the
-     * device is to be asked; one per 4 bytes of length. vdev_bus_load answers such a read.
+     * device is to be asked; one per 4 bytes of length. vdev_bus_read answers such a read.
      * NULL: the device is asked always.
      */
     const uint8_t *loads;
@@ -114,27 +114,49 @@ static inline int vdev_bus_dispatch(struct vdev_bus *bus, uint64_t address,
 }
 
 /*
- * The short way, to be tried first: answers a read, of 1, 2 or 4 bytes, of a register of the last
- * window whose reading is a load and nothing more (see `loads`); it is counted like any other.
- * False, and nothing happened: it is not that simple, call vdev_bus_dispatch.
+ * The same for a hypervisor that has width and value in registers: no structure unless the device is
+ * asked, and a register whose reading is a load and nothing more (see `loads`) is answered here.
+ * `width` is 1, 2 or 4 bytes: one that is not must go through vdev_bus_dispatch. Errors
+ * as there; *value is then unchanged.
  */
-static inline bool vdev_bus_load(struct vdev_bus *bus, uint64_t address, unsigned width,
-                                 uint32_t *value)
+static inline int vdev_bus_read(struct vdev_bus *bus, uint64_t address, unsigned width,
+                                uint32_t *value)
 {
     struct vdev_bus_window *window = bus->last;
     uint64_t distance = address - window->address;
+    struct vdev_access access;
     uint32_t place;
+    int status;
 
-    if (distance >= window->open || (distance & 3) != 0 || window->loads == NULL ||
-        (place = window->loads[distance / 4]) == 0) {
-        return false;
+    if (distance < window->open && (distance & 3) == 0) {
+        if (window->loads != NULL && (place = window->loads[distance / 4]) != 0) {
+            if (window->counts != NULL) {
+                window->counts[distance / 4].reads++;
+            }
+            uint32_t unused_bits = 32 - 8 * width;
+            *value = window->values[place - 1] << unused_bits >> unused_bits;
+            return 0;
+        }
+        access.width = (uint8_t)width;
+        access.write = false;
+        status = vdev_bus_call(bus, window, (uint32_t)distance, &access);
+    } else {
+        access.width = (uint8_t)width;
+        access.write = false;
+        status = vdev_bus_dispatch_any(bus, address, &access);
     }
-    if (window->counts != NULL) {
-        window->counts[distance / 4].reads++;
+    if (status == 0) {
+        *value = (uint32_t)access.value;
     }
-    uint32_t unused_bits = 32 - 8 * width;
-    *value = window->values[place - 1] << unused_bits >> unused_bits;
-    return true;
+    return status;
+}
+
+static inline int vdev_bus_write(struct vdev_bus *bus, uint64_t address, unsigned width,
+                                 uint32_t value)
+{
+    struct vdev_access access = {.width = (uint8_t)width, .write = true, .value = value};
+
+    return vdev_bus_dispatch(bus, address, &access);
 }
 
 #endif
