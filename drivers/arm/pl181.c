@@ -271,34 +271,35 @@ static int take_answer(struct vdev_pl181_driver *driver, uint32_t status)
     return VDEV_OK;
 }
 
-static void read_burst(const struct vdev_pl181_driver *driver, buffer_word *to)
+/* The two work on a copy of the accessor: nothing that they store can be taken to change it. */
+static void read_burst(struct vdev_io io, buffer_word *to)
 {
-    uint32_t a = get(driver, FIFO + 0x00), b = get(driver, FIFO + 0x04);
-    uint32_t c = get(driver, FIFO + 0x08), d = get(driver, FIFO + 0x0c);
+    uint32_t a = vdev_io_read32(&io, FIFO + 0x00), b = vdev_io_read32(&io, FIFO + 0x04);
+    uint32_t c = vdev_io_read32(&io, FIFO + 0x08), d = vdev_io_read32(&io, FIFO + 0x0c);
     to[0] = a;
     to[1] = b;
     to[2] = c;
     to[3] = d;
-    a = get(driver, FIFO + 0x10), b = get(driver, FIFO + 0x14);
-    c = get(driver, FIFO + 0x18), d = get(driver, FIFO + 0x1c);
+    a = vdev_io_read32(&io, FIFO + 0x10), b = vdev_io_read32(&io, FIFO + 0x14);
+    c = vdev_io_read32(&io, FIFO + 0x18), d = vdev_io_read32(&io, FIFO + 0x1c);
     to[4] = a;
     to[5] = b;
     to[6] = c;
     to[7] = d;
 }
 
-static void write_burst(const struct vdev_pl181_driver *driver, const buffer_word *from)
+static void write_burst(struct vdev_io io, const buffer_word *from)
 {
     uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
-    put(driver, FIFO + 0x00, a);
-    put(driver, FIFO + 0x04, b);
-    put(driver, FIFO + 0x08, c);
-    put(driver, FIFO + 0x0c, d);
+    vdev_io_write32(&io, FIFO + 0x00, a);
+    vdev_io_write32(&io, FIFO + 0x04, b);
+    vdev_io_write32(&io, FIFO + 0x08, c);
+    vdev_io_write32(&io, FIFO + 0x0c, d);
     a = from[4], b = from[5], c = from[6], d = from[7];
-    put(driver, FIFO + 0x10, a);
-    put(driver, FIFO + 0x14, b);
-    put(driver, FIFO + 0x18, c);
-    put(driver, FIFO + 0x1c, d);
+    vdev_io_write32(&io, FIFO + 0x10, a);
+    vdev_io_write32(&io, FIFO + 0x14, b);
+    vdev_io_write32(&io, FIFO + 0x18, c);
+    vdev_io_write32(&io, FIFO + 0x1c, d);
 }
 
 /* One word through the cursor: where buffers are unaligned or end, and for what is no whole burst.
@@ -325,6 +326,7 @@ static void move_word(struct vdev_pl181_driver *driver)
 static uint32_t move(struct vdev_pl181_driver *driver, uint32_t *status)
 {
     struct vdev_sd_transfer *transfer = driver->transfer;
+    const struct vdev_io io = driver->io;
     bool write = transfer->write;
     uint32_t half = write ? STATUS_TX_FIFO_HALF_EMPTY : STATUS_RX_FIFO_HALF_FULL;
     uint32_t bound = driver->remaining < BLOCK ? driver->remaining : BLOCK;
@@ -343,13 +345,13 @@ static uint32_t move(struct vdev_pl181_driver *driver, uint32_t *status)
             uint32_t done = 0;
             do {
                 if (write) {
-                    write_burst(driver, words);
+                    write_burst(io, words);
                 } else {
-                    read_burst(driver, words);
+                    read_burst(io, words);
                 }
                 words += BURST / 4;
                 done += BURST;
-                *status = get(driver, STATUS);
+                *status = vdev_io_read32(&io, STATUS);
             } while (length - done >= BURST && (*status & half) != 0);
             vdev_cursor_skip(&transfer->cursor, done);
             driver->remaining -= done;

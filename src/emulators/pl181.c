@@ -142,36 +142,52 @@ const struct vdev_register_table vdev_pl181_registers = {
 };
 
 static void look_after(struct vdev_pl181_emulator *emulator);
-static bool refilled(struct vdev_pl181_emulator *emulator);
+static void catch_up(struct vdev_pl181_emulator *emulator);
+
+/* Out of line, so that the short ways need no stack. */
+static __attribute__((noinline)) int noticed(struct vdev_pl181_emulator *emulator)
+{
+    look_after(emulator);
+    return VDEV_OK;
+}
+
+/* A driver that reads on without a look at the status: is there something to read after all? */
+static __attribute__((noinline)) int read_empty(struct vdev_pl181_emulator *emulator,
+                                                struct vdev_access *access)
+{
+    access->value = 0;
+    catch_up(emulator);
+    if (emulator->phase == RECEIVE && emulator->level != 0) {
+        access->value = emulator->fifo[emulator->head++];
+        emulator->level--;
+        look_after(emulator);
+    }
+    return VDEV_OK;
+}
 
 int vdev_pl181_emulator_access(void *device, struct vdev_access *access)
 {
     struct vdev_pl181_emulator *emulator = device;
 
-    if (access->offset - FIFO_OFFSET >= FIFO_BYTES || access->width != 4 ||
-        access->offset % 4 != 0) {
+    /* Any of the FIFO's words, and nothing between them. */
+    if (((access->offset - FIFO_OFFSET) & ~(FIFO_BYTES - 4)) != 0 || access->width != 4) {
         return vdev_registers_access(&emulator->bank, access);
     }
-    if (access->write) {
-        if (emulator->phase == TRANSMIT && emulator->level < emulator->limit) {
-            emulator->fifo[emulator->level++] = (uint32_t)access->value;
-            if (emulator->level == emulator->limit) {
-                look_after(emulator);
-            }
+    uint32_t level = emulator->level;
+    if (!access->write) {
+        if (emulator->phase != RECEIVE || level == 0) {
+            return read_empty(emulator, access);
         }
+        access->value = emulator->fifo[emulator->head++];
+        emulator->level = --level;
+        return level == emulator->limit ? noticed(emulator) : VDEV_OK;
+    }
+    if (emulator->phase != TRANSMIT || level >= emulator->limit) {
         return VDEV_OK;
     }
-    access->value = 0;
-    if (emulator->phase == RECEIVE && (emulator->level != 0 || refilled(emulator))) {
-        access->value = emulator->fifo[emulator->head++];
-        emulator->behind = true;
-        uint32_t level = --emulator->level;
-        /* No longer full, no longer half full, empty. */
-        if (level % FIFO_HALF == FIFO_HALF - 1 || level == 0) {
-            look_after(emulator);
-        }
-    }
-    return VDEV_OK;
+    emulator->fifo[level] = (uint32_t)access->value;
+    emulator->level = ++level;
+    return level == emulator->limit ? noticed(emulator) : VDEV_OK;
 }
 
 static uint32_t status_of(const struct vdev_pl181_emulator *emulator)
@@ -203,7 +219,6 @@ static void end_transfer(struct vdev_pl181_emulator *emulator)
     emulator->level = 0;
     emulator->head = 0;
     emulator->limit = 0;
-    emulator->behind = false;
     emulator->values[DATA_CTRL] &= ~DATA_ENABLE;
     vdev_sd_card_emulator_expect(&emulator->card, 0);
 }
@@ -228,7 +243,6 @@ static void fail(struct vdev_pl181_emulator *emulator, int error)
 /* From the card into the FIFO, as much as there is and fits. */
 static void receive(struct vdev_pl181_emulator *emulator)
 {
-    emulator->behind = false;
     memmove(emulator->fifo, emulator->fifo + emulator->head, emulator->level * 4);
     emulator->head = 0;
     while (emulator->level < VDEV_PL181_FIFO_WORDS && emulator->remaining != 0) {
@@ -373,6 +387,13 @@ static void look_after(struct vdev_pl181_emulator *emulator)
     if (emulator->command_waits && emulator->phase == IDLE) {
         send_command(emulator);
     }
+    if (emulator->phase == RECEIVE) {
+        /* The next level that a status bit tells of: no longer full, no longer half full, empty. */
+        uint32_t level = emulator->level;
+        emulator->limit = level == VDEV_PL181_FIFO_WORDS ? level - 1
+                          : level >= FIFO_HALF           ? FIFO_HALF - 1
+                                                         : 0;
+    }
     uint32_t status = status_of(emulator);
     for (unsigned i = 0; i < 2; i++) {
         vdev_interrupt_set(&emulator->interrupt[i], (status & emulator->values[MASK0 + i]) != 0);
@@ -388,17 +409,16 @@ static void catch_up(struct vdev_pl181_emulator *emulator)
     look_after(emulator);
 }
 
-/* Has a driver that reads on without a look at the status something to read after all? */
-static bool refilled(struct vdev_pl181_emulator *emulator)
-{
-    catch_up(emulator);
-    return emulator->phase == RECEIVE && emulator->level != 0;
-}
-
 /* From inside the class's poll. */
 static void card_changed(void *owner)
 {
     catch_up(owner);
+}
+
+/* Were words taken since the FIFO was last filled? */
+static bool behind(const struct vdev_pl181_emulator *emulator)
+{
+    return emulator->phase == RECEIVE && emulator->head != 0;
 }
 
 static uint32_t read_status(void *device, uint32_t offset)
@@ -410,7 +430,7 @@ static uint32_t read_status(void *device, uint32_t offset)
         look_after(emulator);
     }
     uint32_t status = status_of(emulator);
-    if (emulator->behind) {
+    if (behind(emulator)) {
         catch_up(emulator);
     }
     return status;
@@ -434,7 +454,7 @@ static uint32_t read_fifo_count(void *device, uint32_t offset)
     struct vdev_pl181_emulator *emulator = device;
     uint32_t bytes = read_data_count(device, offset);
 
-    if (emulator->behind) {
+    if (behind(emulator)) {
         catch_up(emulator);
     }
     return (bytes + 3) / 4;

@@ -45,11 +45,11 @@ struct vdev_pl181_emulator_configuration {
 /* All of it is the emulator's. */
 struct vdev_pl181_emulator {
     /* What an access to the FIFO looks at; kept together. */
-    uint32_t head;  /* receive: place of the next word in `fifo` */
     uint32_t level; /* words in the FIFO */
-    uint32_t limit; /* transmit: the level at which the card's side has to be looked after */
-    uint8_t phase;  /* of enum phase in pl181.c */
-    bool behind;    /* receive: words were taken since the card's side last filled up */
+    uint32_t
+        limit;     /* the level at which a status bit changes, or the card has to be looked after */
+    uint32_t head; /* receive: words taken since the FIFO was filled, and so the next one's place */
+    uint8_t phase; /* of enum phase in pl181.c */
     uint32_t fifo[VDEV_PL181_FIFO_WORDS];
 
     struct vdev_register_bank bank;
