@@ -53,6 +53,8 @@ static void setup(void)
 {
     machine_init(&machine);
     ram_disk_init(&disk);
+    disk.dma = true;
+    disk.bus_offset = MACHINE_MEMORY - (uint64_t)(uintptr_t)machine.memory;
     connect();
     raw_queue_init(&queue, &machine, 0);
     start(FLUSH | 1ull << VIRTIO_RING_F_INDIRECT_DESC);
@@ -151,6 +153,8 @@ START_TEST(init_refuses_what_cannot_be)
     with.memory = NULL;
     ck_assert_int_eq(vdev_block_backend_init(&other, &with), VDEV_ERROR_INVALID);
     with = configuration();
+    with.buffers_per_slot = 3;
+    ck_assert_int_eq(vdev_block_backend_init(&other, &with), VDEV_OK);
     with.queue_size = 100;
     ck_assert_int_eq(vdev_block_backend_init(&other, &with), VDEV_ERROR_INVALID);
 }
@@ -198,6 +202,8 @@ START_TEST(reads_and_writes)
     ck_assert(machine.level);
     ck_assert_uint_eq(disk.flushes, 0); /* the driver negotiated FLUSH: it will ask */
     check_alive();
+    ck_assert_uint_eq(backend.requests, 3);
+    ck_assert_uint_eq(backend.errors, 0);
 }
 END_TEST
 
@@ -427,6 +433,56 @@ START_TEST(more_requests_than_slots_stay_in_the_ring_and_are_resumed)
         ck_assert_answer(&requests[i], VIRTIO_BLK_S_OK, 513);
         ck_assert_mem_eq(requests[i].data.pointer, disk.bytes + i * 512, 512);
     }
+    check_alive();
+}
+END_TEST
+
+START_TEST(a_full_ring_is_done_in_one_entry_and_ends_armed)
+{
+    for (unsigned i = 0; i < MACHINE_QUEUE; i++) {
+        struct request id = make(VIRTIO_BLK_T_GET_ID, 0, 20);
+        /* Two descriptors would not do: the whole ring in chains of one. */
+        raw_add(&queue, (struct raw_piece[]){raw_write_to(id.status)}, 1);
+    }
+    raw_notify(&queue);
+    ck_assert_uint_eq(raw_used(&queue)->idx, MACHINE_QUEUE);
+    ck_assert_uint_eq(raw_used(&queue)->flags, 0);
+    queue.next_used = MACHINE_QUEUE;
+    check_alive();
+}
+END_TEST
+
+static unsigned refills;
+
+static void refill(void *context)
+{
+    (void)context;
+    if (refills != 0) {
+        refills--;
+        add_new(VIRTIO_BLK_T_IN, 0, 512);
+    }
+}
+
+START_TEST(a_driver_that_fills_while_we_empty_is_bounded)
+{
+    /* As from another CPU: whenever a request is looked at, there is one more. */
+    disk.on_submit = refill;
+    disk.block.information.maximum_buffers = 0;
+    refills = 500;
+    disk.flush_unsupported = true;
+    add_new(VIRTIO_BLK_T_FLUSH, 0, 0);
+    /* A medium that takes nothing answers everything at once. */
+    disk.depth = 1;
+    disk.queued = 1;
+    raw_notify(&queue);
+    ck_assert_uint_eq(raw_used(&queue)->idx, MACHINE_QUEUE + 1);
+    ck_assert(vdev_virtio_device_poll(&backend.device));
+    ck_assert_uint_eq(raw_used(&queue)->idx, 2 * (MACHINE_QUEUE + 1));
+    while (vdev_virtio_device_poll(&backend.device)) {
+    }
+    ck_assert_uint_eq(raw_used(&queue)->idx, 501);
+    disk.depth = disk.queued = 0;
+    queue.next_used = 501;
     check_alive();
 }
 END_TEST
@@ -1039,6 +1095,8 @@ int main(void)
     tcase_add_test(tests, a_sector_in_more_buffers_than_the_class_takes_is_an_error);
     tcase_add_test(tests, an_indirect_table_serves_as_well);
     tcase_add_test(tests, more_requests_than_slots_stay_in_the_ring_and_are_resumed);
+    tcase_add_test(tests, a_full_ring_is_done_in_one_entry_and_ends_armed);
+    tcase_add_test(tests, a_driver_that_fills_while_we_empty_is_bounded);
     tcase_add_test(tests, what_a_full_class_refuses_stays_in_the_ring_and_is_resumed);
     tcase_add_test(tests, pieces_that_a_full_class_refuses_wait_and_are_resumed);
     tcase_add_test(tests, full_for_ever_is_an_error_and_not_a_stall);

@@ -389,8 +389,35 @@ START_TEST(a_full_ring_of_empty_chains_is_done_in_one_entry)
     }
     raw_notify(&transmit);
     ck_assert_uint_eq(raw_used(&transmit)->idx, MACHINE_QUEUE);
+    ck_assert_uint_eq(raw_used(&transmit)->flags, 0); /* armed */
     ck_assert(!vdev_virtio_device_poll(&backend.device));
     transmit.next_used = MACHINE_QUEUE;
+    check_alive();
+}
+END_TEST
+
+static void refill(void *context)
+{
+    (void)context;
+    console.output_length = 0;
+    if (console.writes < 500) {
+        raw_add(&transmit, (struct raw_piece[]){{MACHINE_MEMORY, 1, false}}, 1);
+    }
+}
+
+START_TEST(a_driver_that_fills_while_we_empty_is_bounded)
+{
+    /* As from another CPU: whenever a byte is written, there is one more. */
+    console.on_write = refill;
+    raw_add(&transmit, (struct raw_piece[]){{MACHINE_MEMORY, 1, false}}, 1);
+    raw_notify(&transmit);
+    ck_assert_uint_eq(raw_used(&transmit)->idx, MACHINE_QUEUE + 1);
+    ck_assert(vdev_virtio_device_poll(&backend.device));
+    while (vdev_virtio_device_poll(&backend.device)) {
+    }
+    ck_assert_uint_eq(raw_used(&transmit)->idx, 500);
+    transmit.next_used = 500;
+    console.on_write = NULL;
     check_alive();
 }
 END_TEST
@@ -434,6 +461,7 @@ int main(void)
     tcase_add_test(tests, a_corrupt_transmit_ring_silences_both_queues);
     tcase_add_test(tests, a_corrupt_ring_found_while_resuming);
     tcase_add_test(tests, a_full_ring_of_empty_chains_is_done_in_one_entry);
+    tcase_add_test(tests, a_driver_that_fills_while_we_empty_is_bounded);
     tcase_add_test(tests, through_the_wrap_of_the_index);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

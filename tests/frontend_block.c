@@ -30,6 +30,7 @@ struct asked {
     struct vdev_buffer buffers[20];
     unsigned completed;
     int status;
+    bool polls;          /* calls poll from inside the completion */
     struct asked *again; /* submitted from inside the completion */
 };
 
@@ -39,6 +40,9 @@ static void on_complete(struct vdev_block_request *request, int status)
 
     asked->completed++;
     asked->status = status;
+    if (asked->polls) {
+        ck_assert(!vdev_block_poll(&frontend.block));
+    }
     if (asked->again != NULL) {
         asked->again->status = vdev_block_submit(&frontend.block, &asked->again->request);
     }
@@ -230,6 +234,24 @@ START_TEST(a_completion_may_submit)
     settle();
     ck_assert_ended(&first, VDEV_OK);
     ck_assert_ended(&second, VDEV_OK);
+}
+END_TEST
+
+START_TEST(a_completion_may_not_poll)
+{
+    struct asked asked[3];
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_int_eq(ask(&asked[i], VDEV_BLOCK_READ, i, machine_allocate(&machine, 512, 512)),
+                         VDEV_OK);
+        asked[i].polls = true;
+    }
+    vdev_block_poll(&disk.block);
+    unsigned reads = machine.counts[VIRTIO_MMIO_INTERRUPT_STATUS / 4].reads;
+    vdev_block_poll(&frontend.block);
+    ck_assert_uint_eq(machine.counts[VIRTIO_MMIO_INTERRUPT_STATUS / 4].reads, reads + 1);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_ended(&asked[i], VDEV_OK);
+    }
 }
 END_TEST
 
@@ -570,6 +592,8 @@ END_TEST
 START_TEST(requests_have_the_specified_form)
 {
     struct asked asked;
+    ck_assert_uint_eq(frontend.block.information.maximum_buffers, 8);
+    ck_assert_uint_eq(frontend.block.information.maximum_sectors, 8 * 4096 / 512);
     /* Longer than size_max: split; within seg_max. */
     ck_assert_int_eq(ask(&asked, VDEV_BLOCK_READ, 0x123, room(3 * 4096 - 512)), VDEV_OK);
     struct vring_desc *table = table_of(1);
@@ -583,6 +607,9 @@ START_TEST(requests_have_the_specified_form)
     const uint32_t lengths[] = {4096, 4096, 3584, 1};
     for (unsigned i = 0; i < 4; i++) {
         ck_assert_uint_eq(at->len, lengths[i]);
+        if (i < 3) {
+            ck_assert_uint_eq(at->addr, asked.buffers[0].bus_address + i * 4096);
+        }
         ck_assert_uint_eq(at->flags, VRING_DESC_F_WRITE | (i < 3 ? VRING_DESC_F_NEXT : 0));
         at = &table[at->next];
     }
@@ -849,6 +876,16 @@ static void answer_twenty_letters(struct fake_transport *self, uint16_t queue)
     fake_used(self, queue)->ring[0].len = UINT32_MAX;
 }
 
+START_TEST(fields_without_their_feature_are_not_looked_at)
+{
+    fake.offered = 1ull << 32;
+    memset(fake.space + 8, 0, sizeof fake.space - 8);
+    ck_assert_int_eq(vdev_block_frontend_init(&frontend, &configuration), VDEV_OK);
+    ck_assert_uint_eq(frontend.block.information.block_size, 512);
+    ck_assert_uint_eq(frontend.block.information.maximum_buffers, PIECES - 2);
+}
+END_TEST
+
 START_TEST(an_identifier_without_an_end)
 {
     fake.on_notify = answer_twenty_letters;
@@ -867,6 +904,7 @@ static void add_pair(Suite *suite)
     tcase_add_test(tests, a_request_costs_three_register_accesses);
     tcase_add_test(tests, more_requests_than_there_is_room_for_wait_and_complete);
     tcase_add_test(tests, a_completion_may_submit);
+    tcase_add_test(tests, a_completion_may_not_poll);
     tcase_add_test(tests, through_the_wrap_of_the_index);
     tcase_add_test(tests, a_failing_medium_reaches_the_driver_as_an_io_error);
     tcase_add_test(tests, submit_refuses_what_it_cannot_do);
@@ -885,6 +923,7 @@ static void add_hostile(Suite *suite)
     tcase_add_test(tests, init_gives_up_on_devices_that_cannot_be);
     tcase_add_test(tests, accepts_only_what_it_understands);
     tcase_add_test(tests, a_flush_on_a_device_without_a_cache);
+    tcase_add_test(tests, fields_without_their_feature_are_not_looked_at);
     tcase_add_test(tests, an_identifier_without_an_end);
     suite_add_tcase(suite, tests);
     tests = tcase_create("block front-end against a hostile device, running");

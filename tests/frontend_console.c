@@ -121,6 +121,22 @@ START_TEST(learns_the_size_and_its_changes)
     ck_assert_uint_eq(resized, 1);
     ck_assert_uint_eq(frontend.console.columns, 132);
     ck_assert_uint_eq(frontend.console.rows, 50);
+    console_pipe_resize(&console, 132, 50);
+    vdev_console_poll(&frontend.console);
+    ck_assert_uint_eq(resized, 1); /* told again, but nothing changed */
+    console_pipe_resize(&console, 132, 51);
+    vdev_console_poll(&frontend.console);
+    ck_assert_uint_eq(resized, 2);
+    uint32_t before = 0;
+    uint32_t after = 0;
+    for (unsigned i = 0; i < VDEV_VIRTIO_MMIO_WINDOW / 4; i++) {
+        before += machine.counts[i].reads + machine.counts[i].writes;
+    }
+    vdev_console_poll(&frontend.console);
+    for (unsigned i = 0; i < VDEV_VIRTIO_MMIO_WINDOW / 4; i++) {
+        after += machine.counts[i].reads + machine.counts[i].writes;
+    }
+    ck_assert_uint_eq(after - before, 1); /* a look at the cause, and no more */
     ck_assert(!machine.level);
 }
 END_TEST
@@ -167,6 +183,8 @@ START_TEST(received_bytes_are_announced_once_and_read_in_order)
     }
     console_pipe_feed(&console, expected, sizeof expected);
     settle();
+    ck_assert_uint_eq(readable, 1);
+    vdev_console_poll(&frontend.console);
     ck_assert_uint_eq(readable, 1);
     /* More than all buffers hold, by odd pieces. */
     size_t done = 0;
@@ -469,6 +487,19 @@ START_TEST(a_device_that_does_not_come_back)
 }
 END_TEST
 
+START_TEST(a_reset_with_bytes_announced_and_half_read)
+{
+    uint8_t byte;
+    deliver(0, "half", 4);
+    vdev_console_poll(&frontend.console);
+    ck_assert_uint_eq(vdev_console_read(&frontend.console, &byte, 1), 1);
+    fake.status |= VDEV_VIRTIO_STATUS_NEEDS_RESET;
+    fake.causes = VDEV_VIRTIO_INTERRUPT_CONFIGURATION;
+    vdev_console_poll(&frontend.console);
+    check_restarted(1);
+}
+END_TEST
+
 START_TEST(a_device_that_always_needs_a_reset)
 {
     for (unsigned i = 0; i < 20; i++) {
@@ -510,6 +541,7 @@ int main(void)
     tcase_add_test(tests, a_device_that_never_gives_back_blocks_without_a_loop);
     tcase_add_test(tests, a_device_that_rewrites_its_rings);
     tcase_add_test(tests, a_device_that_does_not_come_back);
+    tcase_add_test(tests, a_reset_with_bytes_announced_and_half_read);
     tcase_add_test(tests, a_device_that_always_needs_a_reset);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

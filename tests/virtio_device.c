@@ -502,6 +502,9 @@ START_TEST(configuration_space_is_written_after_features_only)
     ck_assert_int_eq(vdev_virtio_device_write_configuration(&device, 8, 4, 7), VDEV_OK);
     ck_assert_uint_eq(written, 1);
     ck_assert_uint_eq(written_value, 7);
+    run_device();
+    ck_assert_int_eq(vdev_virtio_device_write_configuration(&device, 8, 4, 8), VDEV_OK);
+    ck_assert_int_eq(vdev_virtio_device_notify(&device, 0), VDEV_OK);
 }
 END_TEST
 

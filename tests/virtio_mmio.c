@@ -279,8 +279,15 @@ START_TEST(reset_clears_what_the_specification_names)
     raw_add(&transmit, (struct raw_piece[]){raw_read_from(machine_allocate(&machine, 4, 4))}, 1);
     raw_notify(&transmit);
     ck_assert(machine.level);
+    machine_write32(&machine, VIRTIO_MMIO_DEVICE_FEATURES_SEL, 1);
+    machine_write32(&machine, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 7);
+    machine_write32(&machine, VIRTIO_MMIO_QUEUE_SEL, 7);
     machine_write32(&machine, VIRTIO_MMIO_STATUS, 0);
     ck_assert(!machine.level);
+    /* And the selectors, that the next driver starts as the first did. */
+    ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_DEVICE_FEATURES), 0x30000001);
+    ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_QUEUE_NUM_MAX), MACHINE_QUEUE);
+    ck_assert_uint_eq(machine.mmio.driver_features_select, 0);
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_STATUS), 0);
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_INTERRUPT_STATUS), 0);
     for (uint32_t i = 0; i < 2; i++) {

@@ -130,7 +130,6 @@ static void advance(struct vdev_block_backend_slot *slot)
             last->bus_address += last->length;
         }
         last->length = slot->trimmed;
-        slot->trimmed = 0;
     }
     slot->data += count;
     slot->data_count -= count;
@@ -254,7 +253,6 @@ static int begin(struct vdev_block_backend_slot *slot, const struct vdev_chain *
 
     slot->request.buffers = NULL;
     slot->request.buffer_count = 0;
-    slot->trimmed = 0;
     slot->data_count = 0;
     slot->data_length = 0;
     if (type == VIRTIO_BLK_T_FLUSH) {

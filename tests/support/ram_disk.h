@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <check.h>
+
 #include <vdev/block.h>
 #include <vdev/status.h>
 
@@ -28,12 +30,24 @@ struct ram_disk {
     bool flush_unsupported;
     unsigned reads, writes, flushes; /* completed, well or not */
     unsigned submits;
+    /* DMA sees each buffer at its pointer plus this; checked if `dma` is set. */
+    bool dma;
+    uint64_t bus_offset;
+    void (*on_submit)(void *context); /* called first of all; or NULL */
+    void *context;
 };
 
 static inline int ram_disk_submit(struct vdev_block *block, struct vdev_block_request *request)
 {
     struct ram_disk *disk = (struct ram_disk *)((char *)block - offsetof(struct ram_disk, block));
 
+    if (disk->on_submit != NULL) {
+        disk->on_submit(disk->context);
+    }
+    for (size_t i = 0; disk->dma && i < request->buffer_count; i++) {
+        ck_assert(request->buffers[i].bus_address ==
+                  (uintptr_t)request->buffers[i].pointer + disk->bus_offset);
+    }
     int status = vdev_block_check(block, request);
     if (status != VDEV_OK) {
         return status;
