@@ -24,7 +24,6 @@ enum {
     SYNDROME_SIZE_SHIFT = 22, /* SAS */
     SYNDROME_SIGNED = 1 << 21,
     SYNDROME_REGISTER_SHIFT = 16,
-    SYNDROME_HIGH = 1 << 19,  /* of the register's number: r8 and above */
     SYNDROME_WRITE = 1 << 6,
     SYNDROME_STATUS = 0x3f,
     STATUS_TRANSLATION = 0x04, /* and the level in the two lowest bits */
@@ -137,7 +136,8 @@ static inline uint32_t abort_address(uint32_t virtual_address)
 
 static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
 {
-    return address - vm.ram_address < vm.ram_size &&
+    /* The first comparison is implied: it decides for all devices, which lie below memory. */
+    return address >= BOARD_MEMORY && address - vm.ram_address < vm.ram_size &&
            (syndrome & SYNDROME_STATUS & ~3u) == STATUS_TRANSLATION;
 }
 
@@ -147,7 +147,7 @@ static __attribute__((noinline)) void data_abort_refused(int status, uint32_t ad
     refuse_access(vdev_status_name(status), address, syndrome);
 }
 
-/* Not an access of r0 to r7 without extension of a sign: no registers, or others than the usual. */
+/* An access that the hardware did not decode, or of a banked register, or one that extends a sign. */
 static __attribute__((noinline)) void data_abort_any(struct registers *registers,
                                                      uint32_t syndrome, uint32_t address)
 {
@@ -183,15 +183,11 @@ static __attribute__((noinline)) void data_abort_any(struct registers *registers
     }
 }
 
-/*
- * Called by the entry code itself: most traps are this one. Device first, memory second: there are
- * many accesses, and few first touches.
- */
+/* Called by the entry code itself: most traps are this one. */
 void trap_data_abort(struct registers *registers, uint32_t syndrome)
 {
-    const uint32_t unusual = SYNDROME_SIGNED | SYNDROME_HIGH;
     uint32_t address = abort_address(cpu_read_hdfar());
-    uint32_t *reg = &registers->r[syndrome >> SYNDROME_REGISTER_SHIFT & 7];
+    uint32_t number = syndrome >> SYNDROME_REGISTER_SHIFT & 0xf;
     uint32_t size = syndrome >> SYNDROME_SIZE_SHIFT & 3;
     uint32_t value;
     int status;
@@ -202,17 +198,19 @@ void trap_data_abort(struct registers *registers, uint32_t syndrome)
         return;
     }
     vm.counts.entries[COUNT_EMULATED_ACCESS]++;
-    if ((syndrome & (SYNDROME_VALID | unusual)) != SYNDROME_VALID) {
+    if ((syndrome & (SYNDROME_VALID | SYNDROME_SIGNED)) != SYNDROME_VALID || number > 12 ||
+        is_banked_low(number)) {
         data_abort_any(registers, syndrome, address);
         return;
     }
     if ((syndrome & SYNDROME_WRITE) == 0) {
         status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
         if (status == 0) {
-            *reg = value;
+            registers->r[number] = value;
         }
     } else {
-        value = size == 2 ? *reg : *reg & ((1u << (8u << size)) - 1);
+        value = registers->r[number];
+        value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
         status = vdev_bus_write(&vm.bus, address, 1u << size, value);
     }
     if (status == 0) {
