@@ -47,17 +47,26 @@ class Console:
         self.expected.append((name, console_pattern(length), window, lead))
 
     def readable(self):
-        data = self.stream.recv(65536)
+        try:
+            data = self.stream.recv(65536)
+        except ConnectionResetError:  # QEMU died, which is found elsewhere
+            data = b""
         if not data:
             del self.run.watched[self.stream]
         self.received += data
         self.advance()
 
+    def send(self, data):
+        try:
+            self.stream.sendall(data)
+        except BrokenPipeError:
+            pass
+
     def advance(self):
         while self.expected:
             _, wanted, window, lead = self.expected[0]
             while self.sent < len(wanted) // window and len(self.received) >= (self.sent + lead) * window:
-                self.stream.sendall(wanted[self.sent:self.sent + 1])
+                self.send(wanted[self.sent:self.sent + 1])
                 self.sent += 1
             if len(self.received) < len(wanted):
                 return
@@ -80,7 +89,7 @@ class Console:
             self.expect("host received each byte's echo", PACED_BYTES, 1, lead=0)
         elif text == "console: burst input":
             # It fits into the socket's own buffers: this does not wait for the guest.
-            self.stream.sendall(console_pattern(BURST_BYTES))
+            self.send(console_pattern(BURST_BYTES))
         self.advance()
 
     def close(self):
