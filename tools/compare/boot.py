@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Boots one arrangement, does the work with it, and checks the data. What it cost is read by counts.py."""
+"""Boots one arrangement, does the work with it, and checks the data. What it cost is read by
+counts.py."""
 
 import hashlib
 import json
@@ -21,7 +22,8 @@ BENCH_WINDOWS = 5
 
 
 class BootError(Exception):
-    """An arrangement that did not do its work; the text is one line, `details` what is known of why."""
+    """An arrangement that did not do its work; the text is one line, `details` what is known of
+    why."""
 
     def __init__(self, text, details=""):
         super().__init__(text)
@@ -35,7 +37,9 @@ def _json_lines(path):
         with open(path, errors="replace") as log:
             for line in log:
                 try:
-                    objects.append(json.loads(line)) if line.startswith("{") else others.append(line.rstrip())
+                    if not line.startswith("{"):
+                        raise ValueError
+                    objects.append(json.loads(line))
                 except ValueError:
                     others.append(line.rstrip())
     return objects, others
@@ -48,33 +52,48 @@ def bench(files, directory, disk, progress):
             raise BootError(f"entries: there is no {os.path.relpath(path)}: ./run build makes it")
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
-    command = machine.command(machine.ARRANGEMENTS["pure"], files, directory, "null", None, [], disk, files.bench)
-    # It touches no disk: the image is there for the machine alone, and any write to it would be thrown away.
+    command = machine.command(
+        machine.ARRANGEMENTS["pure"], files, directory, "null", None, [], disk, files.bench
+    )
+    # It touches no disk: the image is there for the machine alone, and any write to it would be
+    # thrown away.
     command.append("-snapshot")
     with open(os.path.join(directory, "qemu.log"), "wb") as errors:
         try:
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-                           env=machine.ENVIRONMENT, timeout=SILENCE)
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=errors,
+                stderr=errors,
+                env=machine.ENVIRONMENT,
+                timeout=SILENCE,
+            )
         except subprocess.TimeoutExpired:
-            raise BootError(f"entries: the bare-metal guest has not ended after {SILENCE} seconds",
-                            "\n".join(_json_lines(os.path.join(directory, "hypervisor.log"))[1][-20:])) from None
+            raise BootError(
+                f"entries: the bare-metal guest has not ended after {SILENCE} seconds",
+                "\n".join(_json_lines(os.path.join(directory, "hypervisor.log"))[1][-20:]),
+            ) from None
     objects, text = _json_lines(os.path.join(directory, "hypervisor.log"))
     marks = {line["mark"]: line for line in objects if "mark" in line}
     missing = set(range(1, 2 * BENCH_WINDOWS + 1)) - set(marks)
     if missing:
-        raise BootError(f"entries: the bare-metal guest wrote {len(marks)} marks and not number {min(missing)}",
-                        "\n".join(f"hypervisor: {line}" for line in text[-20:]))
+        raise BootError(
+            f"entries: the bare-metal guest wrote {len(marks)} marks and not number {min(missing)}",
+            "\n".join(f"hypervisor: {line}" for line in text[-20:]),
+        )
     progress("entries: the bare-metal guest is done")
     return marks
 
 
 class Boot:
-    """One run. Afterwards: `verified` per window, and the marks that the hypervisor and the tracer saw."""
+    """One run. Afterwards: `verified` per window, and the marks that the hypervisor and the tracer
+    saw."""
 
     def __init__(self, arrangement, files, directory, disk, work, progress):
         self.arrangement, self.files, self.directory = arrangement, files, directory
         self.original, self.work, self.progress = disk, work, progress
-        # Under the hypervisor the marks trap to it, and it counts; natively there is only the tracer.
+        # Under the hypervisor the marks trap to it, and it counts; natively there is only the
+        # tracer.
         self.trace = not arrangement.virtualized
         self.windows = [window for window in workload.WINDOWS if window.device in work]
         self.verified = {}
@@ -92,17 +111,24 @@ class Boot:
             if os.path.exists(self.disk):
                 os.remove(self.disk)
         self.hypervisor_marks = {line["mark"]: line for line in self.log if "mark" in line}
-        self.trace_marks = {line["mark"]: line["accesses"]
-                            for line in _json_lines(os.path.join(self.directory, "trace.json"))[0]}
-        self._require_marks("hypervisor" if self.arrangement.virtualized else "tracer",
-                            self.hypervisor_marks if self.arrangement.virtualized else self.trace_marks)
+        self.trace_marks = {
+            line["mark"]: line["accesses"]
+            for line in _json_lines(os.path.join(self.directory, "trace.json"))[0]
+        }
+        self._require_marks(
+            "hypervisor" if self.arrangement.virtualized else "tracer",
+            self.hypervisor_marks if self.arrangement.virtualized else self.trace_marks,
+        )
         return self
 
     def _require_marks(self, observer, marks):
         for window in self.windows:
             for mark in (2 * window.number - 1, 2 * window.number):
                 if mark not in marks:
-                    raise self._error(f"the {observer} has not seen mark {mark} ({window.device} {window.workload})")
+                    raise self._error(
+                        f"the {observer} has not seen mark {mark}, of"
+                        f" {window.device} {window.workload}"
+                    )
 
     def _run_machine(self):
         ours, theirs = socket.socketpair()
@@ -112,17 +138,33 @@ class Boot:
         if self.trace:
             trace_read, trace_write = os.pipe()
             descriptors.append(trace_write)
-        command = machine.command(self.arrangement, self.files, self.directory, f"socket,fd={theirs.fileno()}", trace_write,
-                                  self.work, self.disk)
+        command = machine.command(
+            self.arrangement,
+            self.files,
+            self.directory,
+            f"socket,fd={theirs.fileno()}",
+            trace_write,
+            self.work,
+            self.disk,
+        )
         with open(os.path.join(self.directory, "command"), "w") as out:
             out.write(" ".join(command) + "\n")
         errors = open(os.path.join(self.directory, "qemu.log"), "wb")
         if self.trace:
-            trace_filter = subprocess.Popen([self.files.filter, hex(machine.MARK_REGISTER)], stdin=trace_read,
-                                            stdout=open(os.path.join(self.directory, "trace.json"), "wb"))
+            trace_filter = subprocess.Popen(
+                [self.files.filter, hex(machine.MARK_REGISTER)],
+                stdin=trace_read,
+                stdout=open(os.path.join(self.directory, "trace.json"), "wb"),
+            )
             os.close(trace_read)
-        qemu = subprocess.Popen(command, pass_fds=descriptors, env=machine.ENVIRONMENT,
-                                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        qemu = subprocess.Popen(
+            command,
+            pass_fds=descriptors,
+            env=machine.ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stdout=errors,
+            stderr=errors,
+        )
         theirs.close()
         if self.trace:
             os.close(trace_write)
@@ -134,7 +176,9 @@ class Boot:
             qemu.wait()
             self.log, self.log_text = self._read_log()
             late = isinstance(error, subprocess.TimeoutExpired)
-            raise self._error("the guest has done its work and not powered off" if late else str(error)) from None
+            raise self._error(
+                "the guest has done its work and not powered off" if late else str(error)
+            ) from None
         finally:
             if qemu.poll() is None:
                 qemu.kill()
@@ -163,7 +207,7 @@ class Boot:
         line = self.console.line()
         if not line.startswith(words):
             raise ConsoleError(f"the guest said '{line}' where '{words}' was due")
-        return line[len(words):].strip()
+        return line[len(words) :].strip()
 
     def _work(self):
         kernel = self._expect("started ")
@@ -177,19 +221,21 @@ class Boot:
             else:
                 good = self._console_input(window)
             self.verified[window.number] = good
-            self.progress(f"{self.arrangement.title}: {window.device} {window.workload} done"
-                          f"{'' if good else ': THE DATA IS WRONG'}")
+            self.progress(
+                f"{self.arrangement.title}: {window.device} {window.workload} done"
+                f"{'' if good else ': THE DATA IS WRONG'}"
+            )
         self._expect("finished")
 
     def _console_output(self, window):
         self._expect(f"output {window.bytes}")
         data = self.console.bytes(window.bytes)
         self._expect(f"written {window.bytes}")
-        return data == workload.pattern()[:window.bytes]
+        return data == workload.pattern()[: window.bytes]
 
     def _console_input(self, window):
         self._expect(f"input {window.bytes}")
-        data = workload.pattern()[:window.bytes]
+        data = workload.pattern()[: window.bytes]
         wrong = self.console.bytes(1) != b">"
         wrong += self.console.type(data)
         checksum = self._expect("checksum console-read ")
@@ -199,7 +245,10 @@ class Boot:
         """The image must hold what the guest wrote and be otherwise what it was."""
         writes = [window for window in self.windows if window.writes_disk]
         for window in set(workload.wrong_disk_areas(self.original, self.disk, writes)):
-            # A wrong byte where nobody was to write belongs to no single window: it spoils all that wrote.
+            # A wrong byte where nobody was to write belongs to no single window: it spoils all that
+            # wrote.
             for spoilt in [window] if window else writes or self.windows:
                 self.verified[spoilt.number] = False
-                self.progress(f"{self.arrangement.title}: THE DISK IS WRONG after {spoilt.workload}")
+                self.progress(
+                    f"{self.arrangement.title}: THE DISK IS WRONG after {spoilt.workload}"
+                )

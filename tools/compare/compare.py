@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""./run compare: the same guest and the same work in every arrangement, and one report of what each cost.
+"""./run compare: the same guest and the same work in every arrangement, and one report of what each
+cost.
 
-It plans the boots and puts the parts together: machine.py has the command lines, boot.py runs one, counts.py takes
-differences, report.py prints.
+It plans the boots and puts the parts together: machine.py has the command lines, boot.py runs one,
+counts.py takes differences, report.py prints.
 """
 
 import argparse
@@ -38,8 +39,13 @@ def parse(arguments):
     parser.add_argument("--only", choices=("block", "console"), help="this device alone")
     parser.add_argument("--disk", metavar="FILE", help="work on a copy of this disk image")
     parser.add_argument("--json", metavar="FILE", help="write the report there too")
-    parser.add_argument("--arrangement", metavar="NAME", action="append",
-                        choices=("native", "vm-owned", "pure", "para"), help="this arrangement alone")
+    parser.add_argument(
+        "--arrangement",
+        metavar="NAME",
+        action="append",
+        choices=("native", "vm-owned", "pure", "para"),
+        help="this arrangement alone",
+    )
     options = parser.parse_args(arguments)
     options.work = [options.only] if options.only else ["block", "console"]
     return options
@@ -60,8 +66,10 @@ def check(options):
     """What can be wrong with the words of the command, said before anything is built or booted."""
     if options.disk:
         workload.check_disk_file(options.disk)
-    if options.json and (os.path.isdir(options.json)
-                         or not os.access(os.path.dirname(os.path.abspath(options.json)), os.W_OK)):
+    if options.json and (
+        os.path.isdir(options.json)
+        or not os.access(os.path.dirname(os.path.abspath(options.json)), os.W_OK)
+    ):
         raise ValueError(f"--json {options.json}: cannot be written")
 
 
@@ -75,9 +83,11 @@ def prepare_disk(options, directory):
 
 
 def measure(options, names, bench, progress, finished=None):
-    """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went wrong.
+    """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went
+    wrong.
 
-    `finished`, a dictionary, receives each boot that did its work, for who wants more than its rows.
+    `finished`, a dictionary, receives each boot that did its work, for who wants more than its
+    rows.
     """
     files = machine.Files(options.build)
     directory = os.path.join(files.build, "compare")
@@ -85,12 +95,29 @@ def measure(options, names, bench, progress, finished=None):
     for name in names:
         missing = files.missing(machine.ARRANGEMENTS[name])
         if missing:
-            raise boot.BootError(f"{name}: there is no {os.path.relpath(missing, SOURCE)}: ./run build makes it")
+            raise boot.BootError(
+                f"{name}: there is no {os.path.relpath(missing, SOURCE)}: ./run build makes it"
+            )
     disk = prepare_disk(options, directory)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        running = [pool.submit(boot.Boot(machine.ARRANGEMENTS[name], files, os.path.join(directory, name), disk,
-                                         options.work, progress).run) for name in names]
-        benching = pool.submit(boot.bench, files, os.path.join(directory, "entries"), disk, progress) if bench else None
+        running = [
+            pool.submit(
+                boot.Boot(
+                    machine.ARRANGEMENTS[name],
+                    files,
+                    os.path.join(directory, name),
+                    disk,
+                    options.work,
+                    progress,
+                ).run
+            )
+            for name in names
+        ]
+        benching = (
+            pool.submit(boot.bench, files, os.path.join(directory, "entries"), disk, progress)
+            if bench
+            else None
+        )
         rows, errors = [], []
         for future in running:
             try:
@@ -105,8 +132,11 @@ def measure(options, names, bench, progress, finished=None):
             entries = counts.entries(benching.result()) if benching else {}
         except boot.BootError as error:
             errors.append(error)
-    rows.sort(key=lambda row: [(window.device, window.workload) for window in workload.WINDOWS].index(
-        (row["device"], row["workload"])))
+    rows.sort(
+        key=lambda row: [(window.device, window.workload) for window in workload.WINDOWS].index(
+            (row["device"], row["workload"])
+        )
+    )
     counts.add_native_accesses(rows)
     report.sort(rows)
     return rows, entries, errors
@@ -143,8 +173,11 @@ def main(arguments):
             print(error.details, file=sys.stderr)
     wrong = [row for row in rows if not row["verified"]]
     for row in wrong:
-        print(f"compare: {row['arrangement']} on {row['interface']}: {row['device']} {row['workload']}: "
-              "the data is wrong", file=sys.stderr)
+        print(
+            f"compare: {row['arrangement']} on {row['interface']}: "
+            f"{row['device']} {row['workload']}: the data is wrong",
+            file=sys.stderr,
+        )
     return 1 if errors or wrong else 0
 
 

@@ -33,7 +33,8 @@ class Console:
         self.pending += data
 
     def line(self):
-        """The next line that the guest's init says, without its prefix; everything else is passed over."""
+        """The next line that the guest's init says, without its prefix; everything else is passed
+        over."""
         while True:
             while b"\n" not in self.pending:
                 self._receive("line")
@@ -47,7 +48,7 @@ class Console:
                 self._drain()
                 raise ConsoleError(text)
             if text.startswith("vdev: "):
-                return text[len("vdev: "):]
+                return text[len("vdev: ") :]
 
     def _drain(self):
         """Takes what the guest still has to say about its failure."""
@@ -65,9 +66,10 @@ class Console:
         return data
 
     def type(self, data):
-        """Sends each byte when the echo of the last has come; returns the number of wrong echoes."""
+        """Sends each byte when the echo of the last has come; returns the number of wrong
+        echoes."""
         wrong = 0
         for index in range(len(data)):
-            self.socket.sendall(data[index:index + 1])
-            wrong += self.bytes(1) != data[index:index + 1]
+            self.socket.sendall(data[index : index + 1])
+            wrong += self.bytes(1) != data[index : index + 1]
         return wrong

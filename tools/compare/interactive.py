@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""./run boot: one arrangement, to a shell on this terminal. It measures nothing; Ctrl-A X ends QEMU."""
+"""./run boot: one arrangement, to a shell on this terminal. It measures nothing; Ctrl-A X ends
+QEMU."""
 
 import os
 import shutil
@@ -26,7 +27,9 @@ def main():
     os.makedirs(directory)
     disk = os.path.join(directory, "disk.img")
     workload.make_disk(disk)
-    command = machine.command(arrangement, files, directory, "stdio,mux=on,signal=off", None, ["shell"], disk)
+    command = machine.command(
+        arrangement, files, directory, "stdio,mux=on,signal=off", None, ["shell"], disk
+    )
     print(" ".join(command), flush=True)
     result = subprocess.run(command, env=machine.ENVIRONMENT)
     log = os.path.join(directory, "hypervisor.log")

@@ -9,10 +9,24 @@ import subprocess
 
 # What makes two runs agree: time is counted in instructions and sleeps for nobody.
 FLAGS = (
-    "-M", "vexpress-a15,secure=off,virtualization=on", "-m", "1024", "-smp", "1",
-    "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm",
-    "-global", "virtio-mmio.force-legacy=false",
-    "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
+    "-M",
+    "vexpress-a15,secure=off,virtualization=on",
+    "-m",
+    "1024",
+    "-smp",
+    "1",
+    "-icount",
+    "shift=0,sleep=off",
+    "-rtc",
+    "base=2026-01-01,clock=vm",
+    "-global",
+    "virtio-mmio.force-legacy=false",
+    "-nodefaults",
+    "-display",
+    "none",
+    "-monitor",
+    "none",
+    "-no-reboot",
 )
 
 # The board has a sound device, which needs none of the host's.
@@ -41,7 +55,12 @@ class Arrangement:
     """One boot: who has the devices, and which interface the guest sees of them."""
 
     def __init__(self, name, title, interface, virtualized):
-        self.name, self.title, self.interface, self.virtualized = name, title, interface, virtualized
+        self.name, self.title, self.interface, self.virtualized = (
+            name,
+            title,
+            interface,
+            virtualized,
+        )
 
     @property
     def devices(self):
@@ -54,12 +73,14 @@ class Arrangement:
         return "pl011" if device == "console" else "pl181"
 
     def boot_arguments(self, work):
-        """The kernel's command line. The marks go to a page in which drivers have claimed registers, and only
-        iomem=relaxed lets devmem map that. The kernel's own console is never hvc0: as such it would take a ^O of
-        the work for its SysRq key."""
+        """The kernel's command line. The marks go to a page in which drivers have claimed
+        registers, and only iomem=relaxed lets devmem map that. The kernel's own console is never
+        hvc0: as such it would take a ^O of the work for its SysRq key."""
         console, disk = ("hvc0", "vda") if self.interface == "virtio" else ("ttyAMA0", "mmcblk0")
-        return (f"console=ttyAMA0 quiet loglevel=1 panic=-1 iomem=relaxed mem={GUEST_MEMORY >> 20}M "
-                f"vdev.console={console} vdev.disk={disk} vdev.work={','.join(work)}")
+        return (
+            f"console=ttyAMA0 quiet loglevel=1 panic=-1 iomem=relaxed mem={GUEST_MEMORY >> 20}M "
+            f"vdev.console={console} vdev.disk={disk} vdev.work={','.join(work)}"
+        )
 
 
 ARRANGEMENTS = {
@@ -92,21 +113,25 @@ class Files:
 
 def compile_tree(text, path):
     """Writes a device tree, given as source, in its binary form."""
-    result = subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path, "-"], input=text.encode(),
-                            stderr=subprocess.PIPE)
+    result = subprocess.run(
+        ["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", path, "-"],
+        input=text.encode(),
+        stderr=subprocess.PIPE,
+    )
     if result.returncode:
         raise RuntimeError(f"dtc refused {path}: {result.stderr.decode(errors='replace').strip()}")
 
 
 def description(arrangement, kernel_size, initrd_size, bootargs):
-    """What the hypervisor is told, as device tree source; examples/system.dts explains every property."""
+    """What the hypervisor is told, as device tree source; examples/system.dts explains every
+    property."""
     nodes = ""
     for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
-        nodes += f'''
+        nodes += f"""
         {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.name}";
-            reg = <{base:#x} {size:#x}>; interrupts = <{interrupt}>; }};'''
+            reg = <{base:#x} {size:#x}>; interrupts = <{interrupt}>; }};"""
     initrd = f"initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;" if initrd_size else ""
-    return f'''/dts-v1/;
+    return f"""/dts-v1/;
 / {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;
     vm@0 {{ reg = <0 0>; #address-cells = <1>; #size-cells = <1>;
         memory = <{GUEST_MEMORY:#x}>;
@@ -114,7 +139,7 @@ def description(arrangement, kernel_size, initrd_size, bootargs):
         bootargs = "{bootargs}";{nodes}
     }};
 }};
-'''
+"""
 
 
 def _load(path, address):
@@ -122,8 +147,8 @@ def _load(path, address):
 
 
 def command(arrangement, files, directory, console, trace, work, disk, kernel=None):
-    """QEMU's command line. `console` is a character device's type and options, `trace` a descriptor that QEMU
-    inherits or None; `kernel` replaces Linux."""
+    """QEMU's command line. `console` is a character device's type and options, `trace` a descriptor
+    that QEMU inherits or None; `kernel` replaces Linux."""
     arguments = ["qemu-system-arm", *FLAGS]
     kind, _, options = console.partition(",")
     arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
@@ -134,20 +159,46 @@ def command(arrangement, files, directory, console, trace, work, disk, kernel=No
     virtio_native = arrangement.interface == "virtio" and not arrangement.virtualized
     if virtio_native:
         arguments += [
-            "-serial", f"file:{directory}/serial.log",
-            "-device", "virtio-serial-device,bus=virtio-mmio-bus.0", "-device", "virtconsole,chardev=console",
-            "-drive", f"if=none,id=disk,{drive}", "-device", "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1"]
+            "-serial",
+            f"file:{directory}/serial.log",
+            "-device",
+            "virtio-serial-device,bus=virtio-mmio-bus.0",
+            "-device",
+            "virtconsole,chardev=console",
+            "-drive",
+            f"if=none,id=disk,{drive}",
+            "-device",
+            "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1",
+        ]
     else:
         arguments += ["-serial", "chardev:console", "-drive", f"if=sd,{drive}"]
     tree = os.path.join(directory, "system.dtb" if arrangement.virtualized else "guest.dtb")
     if not arrangement.virtualized:
         interface = "virtio" if virtio_native else "pl"
-        subprocess.run([files.guest_tree, "--native", "--interface", interface, "-o", tree], check=True)
-        arguments += ["-kernel", files.kernel, "-initrd", files.initrd, "-dtb", tree, "-append", bootargs]
+        subprocess.run(
+            [files.guest_tree, "--native", "--interface", interface, "-o", tree], check=True
+        )
+        arguments += [
+            "-kernel",
+            files.kernel,
+            "-initrd",
+            files.initrd,
+            "-dtb",
+            tree,
+            "-append",
+            bootargs,
+        ]
         return arguments
     image = kernel or files.kernel
-    compile_tree(description(arrangement, os.path.getsize(image), 0 if kernel else os.path.getsize(files.initrd),
-                             bootargs), tree)
+    compile_tree(
+        description(
+            arrangement,
+            os.path.getsize(image),
+            0 if kernel else os.path.getsize(files.initrd),
+            bootargs,
+        ),
+        tree,
+    )
     arguments += ["-serial", f"file:{directory}/hypervisor.log", "-kernel", files.hypervisor]
     arguments += _load(tree, DESCRIPTION_ADDRESS) + _load(image, KERNEL_ADDRESS)
     if not kernel:

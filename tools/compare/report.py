@@ -3,8 +3,10 @@
 
 import json
 import os
+import textwrap
 
-# Of the founding talk (docs/architecture.md names it): its prototype's instructions, and what vdev aims at.
+# Of the founding talk (docs/architecture.md names it): its prototype's instructions, and what vdev
+# aims at.
 ENTRIES = (
     ("null_hypercall", "null hypercall, entry and exit", 120, 60),
     ("emulated_access", "read of an emulated register", 176, 88),
@@ -28,8 +30,13 @@ def hypervisor_lines(source):
 def sort(rows):
     """By piece of work, and within one from the machine itself to the most virtualized."""
     work = list(dict.fromkeys((row["device"], row["workload"]) for row in rows))
-    rows.sort(key=lambda row: (work.index((row["device"], row["workload"])), ORDER[row["arrangement"]],
-                               row["interface"] == "virtio-mmio"))
+    rows.sort(
+        key=lambda row: (
+            work.index((row["device"], row["workload"])),
+            ORDER[row["arrangement"]],
+            row["interface"] == "virtio-mmio",
+        )
+    )
 
 
 def write(path, report):
@@ -43,45 +50,62 @@ def _number(value):
     return "-" if value is None else f"{value:,}"
 
 
-def _per_kib(value, size):
-    return "-" if value is None else f"{value / (size / 1024):.2f}"
+HEADINGS = " interface natively traps traps/KiB entries instructions virq data".split(" ")
+FORM = "{:10}{:13}{:>11}{:>11}{:>11}{:>11}{:>14}{:>10}  {}"
+
+
+def _title(row):
+    size = row["bytes"]
+    size = f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
+    direction, request = row["workload"].split("-")
+    title = f"{row['device']}: {size} {'written' if direction == 'write' else 'read'}"
+    return f"{title} in requests of {request[:-1]} KiB" if row["device"] == "block" else title
 
 
 def print_table(rows):
-    head = "{:10}{:13}{:>11}{:>11}{:>11}{:>11}{:>14}{:>10}  {}"
-    last = None
+    """A part for each piece of work; a dash where nothing is virtual and so nothing to count."""
+    title = None
     for row in rows:
-        work = (row["device"], row["workload"])
-        if work != last:
-            direction = "written" if row["workload"].startswith("write") else "read"
-            size = f"{row['bytes'] >> 20} MiB" if row["bytes"] >> 20 else f"{row['bytes'] >> 10} KiB"
-            request = f" in requests of {row['workload'].split('-')[1][:-1]} KiB" if row["device"] == "block" else ""
-            print(f"\n{row['device']}: {size} {direction}{request}")
-            print(head.format("", "interface", "natively", "traps", "traps/KiB", "entries", "instructions",
-                              "virq", "data"))
-            last = work
-        virtual = row["arrangement"] != "native"
-        print(head.format(
-            row["arrangement"], row["interface"], _number(row["native_accesses"]),
-            _number(row["device_traps"] if virtual else None),
-            _per_kib(row["device_traps"] if virtual else None, row["bytes"]),
-            _number(row["hyp_entries"] if virtual else None), _number(row["hyp_instructions"] if virtual else None),
-            _number(row["virtual_irqs"] if virtual else None), "good" if row["verified"] else "WRONG"))
+        if _title(row) != title:
+            title = _title(row)
+            print(f"\n{title}\n{FORM.format(*HEADINGS)}")
+        costs = ["-"] * 5
+        if row["arrangement"] != "native":
+            costs = [
+                _number(row["device_traps"]),
+                f"{row['device_traps'] / (row['bytes'] / 1024):.2f}",
+                _number(row["hyp_entries"]),
+                _number(row["hyp_instructions"]),
+                _number(row["virtual_irqs"]),
+            ]
+        data = "good" if row["verified"] else "WRONG"
+        native = _number(row["native_accesses"])
+        print(FORM.format(row["arrangement"], row["interface"], native, *costs, data))
+
+
+def _print_text(text):
+    print("\n" + textwrap.fill(" ".join(text.split()), 98, subsequent_indent="  "))
 
 
 def print_explanations(rows):
-    print("\nnatively: accesses to the device's registers in QEMU's own trace, with no hypervisor, for the same work on"
-          "\n  the same interface. traps: accesses to the emulated device, counted by the hypervisor. entries: into the"
-          "\n  hypervisor, of any cause. instructions: executed in Hyp mode. virq: virtual interrupts injected.")
-    chosen = {row["arrangement"]: row for row in rows
-              if (row["device"], row["workload"], row["interface"]) == ("console", "read-4k", "pl011")}
+    _print_text("""natively: accesses to the device's registers in QEMU's own trace, with no
+        hypervisor, for the same work on the same interface. traps: accesses to the emulated device, counted by
+        the hypervisor. entries: into the hypervisor, of any cause. instructions: executed in Hyp
+        mode. virq: virtual interrupts injected.""")
+    typed = ("console", "read-4k", "pl011")
+    chosen = {
+        row["arrangement"]: row
+        for row in rows
+        if (row["device"], row["workload"], row["interface"]) == typed
+    }
     if "native" in chosen and "pure" in chosen:
-        print(f"\nConsole input: {_number(chosen['native']['native_accesses'])} accesses natively, "
-              f"{_number(chosen['pure']['device_traps'])} traps in pure. QEMU's PL011 interrupts at every byte received"
-              "\n  (it takes its trigger level as 1); the emulator does as the manual says: at the trigger level that the"
-              "\n  driver sets, or when the line has been idle for 32 bits (receive time-out). The two may rightly differ;"
-              "\n  with one byte at a time, as the work types them, both interrupt once for each."
-              "\n  On virtio-mmio the count depends on when the host's next byte comes: it varies from run to run.")
+        native, pure = chosen["native"]["native_accesses"], chosen["pure"]["device_traps"]
+        _print_text(f"""Console input: {_number(native)} accesses natively, {_number(pure)} traps in
+            pure. QEMU's PL011 interrupts at every byte received (it takes its trigger level as 1);
+            the emulator does as the manual says: at the trigger level that the driver sets, or when
+            the line has been idle for 32 bits (receive time-out). The two may rightly differ; with
+            one byte at a time, as the work types them, both interrupt once for each. On virtio-mmio
+            the count depends on when the host's next byte comes: it varies from run to run.""")
 
 
 def print_entries(entries, lines):

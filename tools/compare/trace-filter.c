@@ -1,7 +1,9 @@
-// SPDX-License-Identifier: BSD-2-Clause
-//
-// Counts the register accesses in QEMU's trace of memory_region_ops_*, read from standard input, and writes one line
-// of JSON at each mark: the counts so far per address. It keeps nothing of the trace and knows no device.
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Counts the register accesses in QEMU's trace of memory_region_ops_*, read from standard input,
+ * and writes one line of JSON at each mark: the counts so far per address. It keeps nothing of the
+ * trace and knows no device.
+ */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -16,7 +18,7 @@ enum { slot_count = 1 << 14, name_size = 48, buffer_size = 1 << 18 };
 struct slot {
     bool used;
     uint64_t address;
-    char name[name_size]; // of QEMU's memory region
+    char name[name_size]; /* of QEMU's memory region */
     uint64_t reads, writes;
 };
 
@@ -25,7 +27,7 @@ static uint64_t mark_address;
 
 static struct slot *find_slot(uint64_t address)
 {
-    // Registers are four bytes apart in devices a page apart: a multiplication spreads both.
+    /* Registers are four bytes apart in devices a page apart: a multiplication spreads both. */
     size_t index = (size_t)((address * 0x9E3779B97F4A7C15u) >> 40) % slot_count;
     for (size_t tries = 0; tries < slot_count; tries++, index = (index + 1) % slot_count) {
         if (!slots[index].used || slots[index].address == address)
@@ -42,8 +44,8 @@ static void print_mark(uint64_t mark)
     for (size_t index = 0; index < slot_count; index++) {
         const struct slot *slot = &slots[index];
         if (slot->used) {
-            printf("%s\"%#" PRIx64 "\":[\"%s\",%" PRIu64 ",%" PRIu64 "]", separator, slot->address, slot->name,
-                   slot->reads, slot->writes);
+            printf("%s\"%#" PRIx64 "\":[\"%s\",%" PRIu64 ",%" PRIu64 "]", separator, slot->address,
+                   slot->name, slot->reads, slot->writes);
             separator = ",";
         }
     }
@@ -51,7 +53,7 @@ static void print_mark(uint64_t mark)
     fflush(stdout);
 }
 
-// Takes the number after a word such as "addr "; false where the line has no such word.
+/* Takes the number after a word such as "addr "; false where the line has no such word. */
 static bool number_after(const char **line, const char *word, uint64_t *number)
 {
     const char *found = strstr(*line, word);
@@ -113,12 +115,13 @@ int main(int argc, char **argv)
         filled += (size_t)got;
         char *start = buffer;
         char *end = buffer + filled;
-        for (char *newline; (newline = memchr(start, '\n', (size_t)(end - start))); start = newline + 1) {
+        for (char *newline; (newline = memchr(start, '\n', (size_t)(end - start)));
+             start = newline + 1) {
             *newline = '\0';
             count_line(start);
         }
         filled = (size_t)(end - start);
-        // A line that fills the whole buffer is none of the tracer's.
+        /* A line that fills the whole buffer is none of the tracer's. */
         if (filled == buffer_size)
             filled = 0;
         memmove(buffer, start, filled);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the guest does in each window, and what the host must find afterwards. The guest's half is setup/init.
+"""What the guest does in each window, and what the host must find afterwards. The guest's half is
+setup/init.
 
 Nothing here knows of QEMU, of an arrangement, or of a report.
 """
@@ -16,7 +17,8 @@ SMALLEST_DISK = 32 * MIB
 
 
 class Window:
-    """One piece of work. Its number says how it is marked: 2n-1 where it begins, 2n where it ends."""
+    """One piece of work. Its number says how it is marked: 2n-1 where it begins, 2n where it
+    ends."""
 
     def __init__(self, number, device, workload, size, request=0, position=0):
         self.number, self.device, self.workload, self.bytes = number, device, workload, size
@@ -38,7 +40,8 @@ WINDOWS = (
 
 
 def pattern():
-    """The bytes that go over the console and, rotated, to the disk: every value, in no order a bug could know."""
+    """The bytes that go over the console and, rotated, to the disk: every value, in no order a bug
+    could know."""
     data = hashlib.shake_256(b"vdev comparison pattern").digest(PATTERN_SIZE)
     assert len(set(data[:INPUT_SIZE])) == 256
     return data
@@ -47,7 +50,10 @@ def pattern():
 def disk_data(window):
     """What make_data in setup/init makes for a window that writes the disk."""
     data = pattern()
-    starts = ((block * 1021 + window.number * 7919) % PATTERN_SIZE for block in range(window.bytes // PATTERN_SIZE))
+    starts = (
+        (block * 1021 + window.number * 7919) % PATTERN_SIZE
+        for block in range(window.bytes // PATTERN_SIZE)
+    )
     return b"".join(data[start:] + data[:start] for start in starts)
 
 
@@ -61,13 +67,16 @@ def check_disk_file(path):
     if size & (size - 1):
         raise ValueError(f"--disk {path}: its size {size} is not a power of two, as the card needs")
     if size < SMALLEST_DISK:
-        raise ValueError(f"--disk {path}: its size {size} is less than the {SMALLEST_DISK} bytes that the work needs")
+        raise ValueError(
+            f"--disk {path}: its size {size} is below the {SMALLEST_DISK} bytes of the work"
+        )
     if not os.access(path, os.R_OK):
         raise ValueError(f"--disk {path}: may not be read")
 
 
 def make_disk(path):
-    """A disk whose used half holds bytes that no part of the software could make up; the rest is a hole."""
+    """A disk whose used half holds bytes that no part of the software could make up; the rest is a
+    hole."""
     with open(path + ".new", "wb") as out:
         for index in range(1, SMALLEST_DISK // MIB):
             out.seek(index * MIB)
@@ -86,13 +95,14 @@ def disk_checksum(path, window):
 
 
 def wrong_disk_areas(original, result, windows):
-    """Compares the whole disk with what it must hold now; yields the window, or None, that a wrong MiB belongs to."""
+    """Compares the whole disk with what it must hold now; yields the window, or None, that a wrong
+    MiB belongs to."""
     written = {}
     for window in windows:
         if window.writes_disk:
             data = disk_data(window)
             for start in range(0, window.bytes, MIB):
-                written[(window.position + start) // MIB] = (window, data[start:start + MIB])
+                written[(window.position + start) // MIB] = (window, data[start : start + MIB])
     with open(original, "rb") as before, open(result, "rb") as after:
         if os.path.getsize(original) != os.path.getsize(result):
             yield None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A private apt state for armhf packages and for sources, below one directory.
 
-It reads the machine's own list of sources and keys and writes nothing outside its directory; it installs nothing.
+It reads the machine's own list of sources and keys and writes nothing outside its directory; it
+installs nothing.
 """
 
 import glob
@@ -16,7 +17,8 @@ class AptError(Exception):
 
 
 def _from_one_line(text):
-    """The lines of a sources.list, each as deb and as deb-src, without restriction to an architecture."""
+    """The lines of a sources.list, each as deb and as deb-src, without restriction to an
+    architecture."""
     lines = []
     for line in text.splitlines():
         match = re.match(r"\s*deb(?:-src)?\s+(\[[^\]]*\])?\s*([^#]+)", line)
@@ -29,7 +31,8 @@ def _from_one_line(text):
 
 
 def _from_deb822(text):
-    """The stanzas of a .sources file, with both types and without restriction to an architecture."""
+    """The stanzas of a .sources file, with both types and without restriction to an
+    architecture."""
     stanzas = []
     for stanza in re.split(r"\n\s*\n", re.sub(r"(?m)^#.*\n?", "", text)):
         if not stanza.strip() or re.search(r"(?mi)^Enabled:\s*(no|false)", stanza):
@@ -84,20 +87,33 @@ class AptState:
             "Acquire::Retries": "2",
         }
         # The machine's own hooks would act on the machine's state, which is not ours to touch.
-        hooks = ("APT::Update::Pre-Invoke", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success",
-                 "DPkg::Post-Invoke", "APT::Architectures", "Acquire::IndexTargets::deb::DEP-11",
-                 "Acquire::IndexTargets::deb::Contents-deb")
+        hooks = (
+            "APT::Update::Pre-Invoke",
+            "APT::Update::Post-Invoke",
+            "APT::Update::Post-Invoke-Success",
+            "DPkg::Post-Invoke",
+            "APT::Architectures",
+            "Acquire::IndexTargets::deb::DEP-11",
+            "Acquire::IndexTargets::deb::Contents-deb",
+        )
         with open(self.configuration, "w") as out:
             out.write("".join(f"#clear {hook};\n" for hook in hooks))
             out.write(f'APT::Architectures {{ "{self.architecture}"; }};\n')
             out.write("".join(f'{name} "{value}";\n' for name, value in settings.items()))
 
     def _run(self, program, *arguments, cwd=None):
-        return subprocess.run([program, "-c", self.configuration, "-q=2", *arguments], cwd=cwd or self.directory,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        return subprocess.run(
+            [program, "-c", self.configuration, "-q=2", *arguments],
+            cwd=cwd or self.directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
 
     def update(self):
-        """Fetches the lists once. A source that fails matters only when a package is then not found."""
+        """Fetches the lists once. A source that fails matters only when a package is then not
+        found."""
         if not self.updated:
             self._prepare()
             print("setup: reading the package lists", flush=True)
@@ -106,17 +122,20 @@ class AptState:
 
     @staticmethod
     def _failed_fetch(result):
-        """The first file that apt could not fetch, and why, in apt's words; apt calls it a warning or an error."""
+        """The first file that apt could not fetch, and why, in apt's words; apt calls it a warning
+        or an error."""
         found = re.search(r"(?m)^[EW]: (Failed to fetch .*)", result.stdout)
         return found.group(1) if found else ""
 
     def _refuse(self, package, result):
-        # What failed for this package says most; then what failed for the lists, in which it was not found.
+        # What failed for this package says most; then what failed for the lists, in which it was
+        # not found.
         reason = self._failed_fetch(result) or self.failure or "no source of this machine has it"
         raise AptError(f"package {package} could not be fetched: {reason}")
 
     def dependency(self, package, pattern):
-        """The one dependency of a package whose name matches, such as the versioned kernel of a meta-package."""
+        """The one dependency of a package whose name matches, such as the versioned kernel of a
+        meta-package."""
         self.update()
         result = self._run("apt-cache", "depends", package)
         names = re.findall(r"(?m)^\s*Depends:\s+(\S+)", result.stdout)
@@ -142,7 +161,8 @@ class AptState:
         return name
 
     def source(self, package):
-        """Fetches and unpacks a source package, Debian's patches applied; returns the unpacked folder."""
+        """Fetches and unpacks a source package, Debian's patches applied; returns the unpacked
+        folder."""
         self.update()
         print(f"setup: fetching the source of {package}", flush=True)
         folder = self._path("source", package)

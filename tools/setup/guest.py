@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Gets the guest and the source of libfdt below the build folder: Debian's kernel, busybox, an initramfs.
+"""Gets the guest and the source of libfdt below the build folder: Debian's kernel, busybox, an
+initramfs.
 
 What is there already is left as it is: a second run fetches nothing. It boots nothing.
 """
@@ -18,14 +19,16 @@ import workload  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KERNEL = "linux-image-armmp"
-# Source packages that have libfdt, and where: its own, and one with a copy for a mirror that lacks the first.
+# Source packages that have libfdt, and where: its own, and one with a copy for a mirror that lacks
+# the first.
 LIBFDT_SOURCES = (("device-tree-compiler", "libfdt"), ("u-boot", "scripts/dtc/libfdt"))
 # What the comparison drives, on the board's own devices and on virtio-mmio.
 MODULES = ("virtio_mmio", "virtio_console", "virtio_blk", "armmmci")
 
 
 def write(path, data):
-    """Writes a file whole or not at all, so that an interrupted setup leaves nothing that looks finished."""
+    """Writes a file whole or not at all, so that an interrupted setup leaves nothing that looks
+    finished."""
     with open(path + ".new", "wb") as out:
         out.write(data)
     os.replace(path + ".new", path)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Builds the guest's initramfs: a gzipped cpio archive in the "newc" format.
 
-It needs no root, because device nodes are entries in an archive and never files here; and the same input gives the
-same bytes, because no time and no owner of this machine enters. It is not a general cpio tool.
+It needs no root, because device nodes are entries in an archive and never files here; and the same
+input gives the same bytes, because no time and no owner of this machine enters. It is not a general
+cpio tool.
 """
 
 import gzip
@@ -46,7 +47,7 @@ def _dependencies(module):
     start = data.find(b"\0depends=")
     if start < 0:
         return []
-    names = data[start + len(b"\0depends="):data.index(b"\0", start + 1)].decode()
+    names = data[start + len(b"\0depends=") : data.index(b"\0", start + 1)].decode()
     return [name for name in names.split(",") if name]
 
 
@@ -77,7 +78,8 @@ def modules_in_order(root, wanted):
 
 
 def build(busybox, modules, init, files):
-    """The archive: busybox under the names of its applets that init calls, modules, init, and further files."""
+    """The archive: busybox under the names of its applets that init calls, modules, init, and
+    further files."""
     archive = Archive()
     for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
         archive.directory(name)

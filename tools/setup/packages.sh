@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
 #
 # Debian packages that the build, the tests and the comparison need, and how they get here.
-# Sourced by ./run; it is not a program of its own, and it installs nothing for the guest (guest.py does).
+# Sourced by ./run; it is no program of its own, and fetches nothing for the guest (guest.py does).
 
-# One line each, so that a diff shows what a change came to need. docs/dependencies.md says what each is for.
+# One line each, so that a diff shows what a change came to need. docs/dependencies.md says what for.
 required_packages=(
     gcc
     libc6-dev
@@ -24,14 +25,18 @@ required_packages=(
 missing_packages() {
     local package
     for package in "${required_packages[@]}"; do
-        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            echo "$package"
     done
 }
 
 # Installs what is missing as root; otherwise names the one line that does.
 ensure_packages() {
     local missing package
-    command -v dpkg-query >/dev/null || { echo "run: this needs Debian 12: there is no dpkg-query here" >&2; return 1; }
+    if ! command -v dpkg-query >/dev/null; then
+        echo "run: this needs Debian 12: there is no dpkg-query here" >&2
+        return 1
+    fi
     mapfile -t missing < <(missing_packages)
     [ "${#missing[@]}" -eq 0 ] && return 0
     if [ "$(id -u)" -ne 0 ]; then
@@ -40,8 +45,8 @@ ensure_packages() {
     fi
     echo "setup: installing ${#missing[@]} Debian packages: ${missing[*]}"
     apt-get update || echo "setup: apt-get update failed in part; going on with what is known" >&2
-    # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" && return 0
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" &&
+        return 0
     # Which one could not be had: the same question to each by itself names it.
     for package in $(missing_packages); do
         apt-get install --yes --no-install-recommends --download-only "$package" >/dev/null 2>&1 ||

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs every test of the build folders and the tests of the whole system, and counts them all.
 
-A program that uses Check says how many checks it made, and they count one by one; any other counts as one test.
-The last line is the total. It builds nothing: ./run test does that first.
+A program that uses Check says how many checks it made, and they count one by one; any other counts
+as one test. The last line is the total. It builds nothing: ./run test does that first.
 """
 
 import json
@@ -38,8 +38,13 @@ def run_folder(folder):
     if os.path.exists(log):
         os.remove(log)
     print(f"running the tests of build/{name}", flush=True)
-    result = subprocess.run(["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"],
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    result = subprocess.run(
+        ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
     passed = failed = 0
     if os.path.exists(log):
         with open(log) as records:
@@ -61,7 +66,10 @@ def run_folder(folder):
 def main():
     build = os.path.abspath(sys.argv[1])
     passed = failed = 0
-    runs = [lambda name=name: run_folder(os.path.join(build, name)) for name in ("host", "sanitize", "arm")]
+    runs = [
+        lambda name=name: run_folder(os.path.join(build, name))
+        for name in ("host", "sanitize", "arm")
+    ]
     for run in [*runs, lambda: system.run(build)]:
         good, bad = run()
         passed, failed = passed + good, failed + bad

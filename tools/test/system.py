@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tests of the whole: the command with bad input, and a comparison whose figures must hold their bounds.
+"""Tests of the whole: the command with bad input, and a comparison whose figures must hold their
+bounds.
 
-No figure stands here that depends on a version of the guest's kernel: only bounds, and that two runs agree.
+No figure stands here that depends on a version of the guest's kernel: only bounds, and that two
+runs agree.
 """
 
 import os
@@ -18,8 +20,21 @@ import machine  # noqa: E402
 import report  # noqa: E402
 import workload  # noqa: E402
 
-ROW_FIELDS = ("device", "arrangement", "placement", "guest", "workload", "bytes", "device_traps", "native_accesses",
-              "hyp_entries", "hyp_instructions", "virtual_irqs", "world_switches", "verified")
+ROW_FIELDS = (
+    "device",
+    "arrangement",
+    "placement",
+    "guest",
+    "workload",
+    "bytes",
+    "device_traps",
+    "native_accesses",
+    "hyp_entries",
+    "hyp_instructions",
+    "virtual_irqs",
+    "world_switches",
+    "verified",
+)
 PURE_TOLERANCE = 0.05
 HYPERVISOR_LINES = 3000
 
@@ -37,32 +52,58 @@ class Tests:
 
 
 def run_command(*words):
-    return subprocess.run([os.path.join(SOURCE, "run"), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, errors="replace")
+    return subprocess.run(
+        [os.path.join(SOURCE, "run"), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
 
 
 def refuses(tests, name, status, naming, *words):
-    """A wrong command line gets one line on the standard error, naming what was wrong, and this exit status."""
+    """A wrong command line gets one line on the standard error, naming what was wrong, and this
+    exit status."""
     result = run_command(*words)
     lines = result.stderr.splitlines()
-    tests.check(name, result.returncode == status and len(lines) == 1 and naming in lines[0],
-                f"exit {result.returncode}, said {result.stderr!r}")
+    tests.check(
+        name,
+        result.returncode == status and len(lines) == 1 and naming in lines[0],
+        f"exit {result.returncode}, said {result.stderr!r}",
+    )
 
 
 def bad_input(tests):
     refuses(tests, "an unknown command is refused", 2, "nonsense", "nonsense")
     refuses(tests, "build refuses options", 2, "--fast", "build", "--fast")
     refuses(tests, "compare refuses an unknown option", 2, "--nonsense", "compare", "--nonsense")
-    refuses(tests, "compare refuses an unknown device", 2, "toaster", "compare", "--only", "toaster")
+    refuses(
+        tests, "compare refuses an unknown device", 2, "toaster", "compare", "--only", "toaster"
+    )
     tests.check("help exits well", run_command("help").returncode == 0)
     with tempfile.TemporaryDirectory() as folder:
-        for name, size in (("missing", None), ("empty", 0), ("odd", workload.SMALLEST_DISK + 512), ("small", 1 << 20)):
+        for name, size in (
+            ("missing", None),
+            ("empty", 0),
+            ("odd", workload.SMALLEST_DISK + 512),
+            ("small", 1 << 20),
+        ):
             path = os.path.join(folder, name)
             if size is not None:
                 with open(path, "wb") as file:
                     file.truncate(size)
-            refuses(tests, f"compare refuses a disk that is {name}", 1, path, "compare", "--disk", path)
-        refuses(tests, "compare refuses a report that it cannot write", 1, folder, "compare", "--json", folder)
+            refuses(
+                tests, f"compare refuses a disk that is {name}", 1, path, "compare", "--disk", path
+            )
+        refuses(
+            tests,
+            "compare refuses a report that it cannot write",
+            1,
+            folder,
+            "compare",
+            "--json",
+            folder,
+        )
 
 
 def checker(tests, folder):
@@ -75,18 +116,25 @@ def checker(tests, folder):
         for window in writes:
             disk.seek(window.position)
             disk.write(workload.disk_data(window))
-    tests.check("a disk that holds what was written is right",
-                not list(workload.wrong_disk_areas(original, result, writes)))
+    tests.check(
+        "a disk that holds what was written is right",
+        not list(workload.wrong_disk_areas(original, result, writes)),
+    )
     untouched = workload.DISK_SIZE - 1
-    for name, position, expected in (("written", writes[0].position + 4097, writes[0]), ("left alone", untouched, None)):
+    for name, position, expected in (
+        ("written", writes[0].position + 4097, writes[0]),
+        ("left alone", untouched, None),
+    ):
         with open(result, "r+b") as disk:
             disk.seek(position)
             byte = disk.read(1)[0]
             disk.seek(position)
             disk.write(bytes([byte ^ 1]))
             disk.flush()
-            tests.check(f"one wrong byte is seen where the disk was {name}",
-                        list(workload.wrong_disk_areas(original, result, writes)) == [expected])
+            tests.check(
+                f"one wrong byte is seen where the disk was {name}",
+                list(workload.wrong_disk_areas(original, result, writes)) == [expected],
+            )
             disk.seek(position)
             disk.write(bytes([byte]))
 
@@ -102,33 +150,54 @@ def figures(tests, rows, entries):
         tests.check(f"{what}: the data is right", row["verified"])
         tests.check(f"{what}: the row is whole", all(name in row for name in ROW_FIELDS))
         if row["arrangement"] == "vm-owned":
-            tests.check(f"{what}: no access to an owned device traps", row["device_traps"] == 0, row["device_traps"])
+            tests.check(
+                f"{what}: no access to an owned device traps",
+                row["device_traps"] == 0,
+                row["device_traps"],
+            )
     for window in workload.WINDOWS:
         work = {"device": window.device, "workload": window.workload}
         what = f"{window.device} {window.workload}"
-        tests.check(f"{what}: a row for every arrangement",
-                    sum(all(row[key] == value for key, value in work.items()) for row in rows) == len(compare.PLAN))
+        tests.check(
+            f"{what}: a row for every arrangement",
+            sum(all(row[key] == value for key, value in work.items()) for row in rows)
+            == len(compare.PLAN),
+        )
         pure, para = find(rows, arrangement="pure", **work), find(rows, arrangement="para", **work)
         if pure and (window.device == "block" or window.workload.startswith("write")):
             native, traps = pure["native_accesses"], pure["device_traps"]
-            tests.check(f"{what}: pure traps are within 5 % of the native accesses",
-                        native and abs(traps - native) <= native * PURE_TOLERANCE, f"{traps} against {native}")
+            tests.check(
+                f"{what}: pure traps are within 5 % of the native accesses",
+                native and abs(traps - native) <= native * PURE_TOLERANCE,
+                f"{traps} against {native}",
+            )
         if para and window.device == "block" and window.request == 64 << 10:
-            tests.check(f"{what}: para has at most one trap per 16 KiB",
-                        para["device_traps"] <= window.bytes >> 14, para["device_traps"])
+            tests.check(
+                f"{what}: para has at most one trap per 16 KiB",
+                para["device_traps"] <= window.bytes >> 14,
+                para["device_traps"],
+            )
     for name, title, most, _ in report.ENTRIES:
         measured = entries.get(name)
-        tests.check(f"{title}: at most {most} instructions", measured is not None and measured <= most, measured)
+        tests.check(
+            f"{title}: at most {most} instructions",
+            measured is not None and measured <= most,
+            measured,
+        )
 
 
 def agreement(tests, first, second):
-    """Two runs of one arrangement, of everything that touches the disk; typing at the console is not repeatable."""
+    """Two runs of one arrangement, of everything that touches the disk; typing at the console is
+    not repeatable."""
     for window in workload.WINDOWS:
         if window.device == "block":
             rows = [counts.row(each, window) for each in (first, second)]
             for field in ("device_traps_by_register", "hyp_entries_by_cause", "hyp_instructions"):
-                tests.check(f"two runs of {first.arrangement.title} agree in {field} of {window.workload}",
-                            rows[0][field] == rows[1][field], f"{rows[0][field]} and {rows[1][field]}")
+                tests.check(
+                    f"two runs of {first.arrangement.title} agree in {field} of {window.workload}",
+                    rows[0][field] == rows[1][field],
+                    f"{rows[0][field]} and {rows[1][field]}",
+                )
 
 
 def run(build):
@@ -148,12 +217,19 @@ def run(build):
     tests.check("every arrangement boots and does its work", not errors)
     figures(tests, rows, entries)
     lines = report.hypervisor_lines(SOURCE)
-    tests.check(f"the hypervisor is at most {HYPERVISOR_LINES} lines", 0 < lines <= HYPERVISOR_LINES, lines)
+    tests.check(
+        f"the hypervisor is at most {HYPERVISOR_LINES} lines", 0 < lines <= HYPERVISOR_LINES, lines
+    )
     if "pure" in done:
         try:
-            again = boot.Boot(machine.ARRANGEMENTS["pure"], machine.Files(build),
-                              os.path.join(build, "compare", "pure-again"), done["pure"].original, options.work,
-                              progress).run()
+            again = boot.Boot(
+                machine.ARRANGEMENTS["pure"],
+                machine.Files(build),
+                os.path.join(build, "compare", "pure-again"),
+                done["pure"].original,
+                options.work,
+                progress,
+            ).run()
             agreement(tests, done["pure"], again)
         except boot.BootError as error:
             tests.check("the second run does its work", False, f"{error}\n{error.details}")
