@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tests guest-tree as a person uses it: its trees compile back, and a wrong command line gets one line.
+"""Tests guest-tree as a person uses it: its trees are sound, and a wrong command line gets one line.
 
 usage: guest-tree-test.py PROGRAM. The trees' content is the library's matter (tests/fdt.c).
 """
@@ -20,13 +20,12 @@ def check(name, good, what=""):
 
 
 def run(*arguments):
-    return subprocess.run([sys.argv[1], *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.run([sys.argv[1], *arguments], capture_output=True, text=True)
 
 
 def source_of(path):
     """The tree as dtc sees it, and what it warns of."""
-    result = subprocess.run(["dtc", "-I", "dtb", "-O", "dts", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True)
+    result = subprocess.run(["dtc", "-I", "dtb", "-O", "dts", path], capture_output=True, text=True)
     return result.stdout, result.stderr
 
 
@@ -37,15 +36,18 @@ def main():
             for interface, wanted, unwanted in (("pl", "arm,pl180", "virtio,mmio"),
                                                 ("virtio", "virtio,mmio", "arm,pl")):
                 name = f"{kind} {interface}"
-                result = run(kind, "--interface", interface, "--memory", "0x80000000", "0x8000000", "--initrd",
-                             "0x84000000", "4660", "--bootargs", "quiet ro", "-o", path)
+                result = run(kind, "--interface", interface, "--memory", "0x80000000", "0x8000000",
+                             "--initrd", "0x84000000", "4660", "--bootargs", "quiet ro", "-o", path)
                 source, warnings = source_of(path)
-                check(f"{name} writes a tree", result.returncode == 0 and not result.stderr, result.stderr)
+                check(f"{name} writes a tree", result.returncode == 0 and not result.stderr,
+                      result.stderr)
                 check(f"{name} has nothing that dtc dislikes", not warnings, warnings)
-                check(f"{name} has its devices only", wanted in source and unwanted not in source, source)
+                check(f"{name} has its devices only", wanted in source and unwanted not in source,
+                      source)
                 check(f"{name} has PSCI as it should", ("arm,psci" in source) == psci, source)
                 check(f"{name} has what it was told", all(text in source for text in (
-                    'bootargs = "quiet ro"', "<0x00 0x80000000 0x00 0x8000000>", "<0x00 0x84001234>")), source)
+                    'bootargs = "quiet ro"', "<0x00 0x80000000 0x00 0x8000000>",
+                    "<0x00 0x84001234>")), source)
         good = ("--guest", "--interface", "pl", "-o", path)
         for name, status, arguments in (
                 ("no arguments", 2, ()),
@@ -57,11 +59,14 @@ def main():
                 ("an interface that is none", 2, ("--guest", "--interface", "pci", "-o", path)),
                 ("nine processors", 1, (*good, "--processors", "9")),
                 ("memory without size", 1, (*good, "--memory", "0x80000000", "0")),
-                ("a folder that is not there", 1, (*good[:-1], os.path.join(directory, "no", "tree")))):
+                ("a folder that is not there", 1, (*good[:-1], os.path.join(path, "no", "tree")))):
             result = run(*arguments)
             lines = result.stderr.strip().splitlines()
-            told = bool(lines) if not arguments else len(lines) == 1 and lines[0].startswith("guest-tree: ")
-            check(f"{name} is refused", result.returncode == status and told, f"{result.returncode}, {result.stderr}")
+            told = lines and lines[0].startswith("guest-tree: ") and len(lines) == 1
+            if not arguments:
+                told = lines and lines[0].startswith("usage: ")
+            check(f"{name} is refused", result.returncode == status and told,
+                  f"{result.returncode}, {result.stderr}")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

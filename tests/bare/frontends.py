@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The host's side of the front-ends' test image: QEMU with its own virtio devices, and what they must have seen.
+"""The host's side of the front-ends' test image: QEMU's virtio devices, and what they must see.
 
 usage: frontends.py IMAGE. Checks the console's stream and the disk's image file byte for byte.
 """
@@ -20,8 +20,9 @@ OUTPUT_BYTES, OUTPUT_WINDOW, PACED_BYTES, BURST_BYTES = 65536, 2048, 4096, 20000
 
 def block_pattern(sector, count, seed):
     """The same bytes as block_pattern of frontends.h."""
-    return b"".join(bytes((number * 131 + (number >> 8) * 17 + offset * 7 + (offset >> 8) * 13 + seed * 29) & 0xFF
-                          for offset in range(SECTOR)) for number in range(sector, sector + count))
+    within = [offset * 7 + (offset >> 8) * 13 + seed * 29 for offset in range(SECTOR)]
+    return b"".join(bytes((number * 131 + (number >> 8) * 17 + offset) & 0xFF for offset in within)
+                    for number in range(sector, sector + count))
 
 
 def console_pattern(length):
@@ -32,8 +33,8 @@ def console_pattern(length):
 class Console:
     """The other end of the guest's console.
 
-    What the image says on its UART and what it sends here come in no common order: so what is expected waits in a
-    list, and the next begins when all bytes of the last have come.
+    What the image says on its UART and what it sends here come in no common order: so what is
+    expected waits in a list, and the next begins when all bytes of the last have come.
     """
 
     def __init__(self, stream, run):
@@ -43,7 +44,7 @@ class Console:
         run.watched[stream] = self.readable
 
     def expect(self, name, length, window, lead):
-        """The guest sends the pattern; byte n of the pattern goes to it when (n + lead) * window bytes have come."""
+        """The guest sends the pattern; byte n goes to it when (n + lead) * window bytes came."""
         self.expected.append((name, console_pattern(length), window, lead))
 
     def readable(self):
@@ -65,7 +66,8 @@ class Console:
     def advance(self):
         while self.expected:
             _, wanted, window, lead = self.expected[0]
-            while self.sent < len(wanted) // window and len(self.received) >= (self.sent + lead) * window:
+            answers = min(len(wanted) // window, len(self.received) // window - lead + 1)
+            while self.sent < answers:
                 self.send(wanted[self.sent:self.sent + 1])
                 self.sent += 1
             if len(self.received) < len(wanted):
@@ -79,7 +81,8 @@ class Console:
         if got == wanted:
             self.run.check(name)
         else:
-            at = next((i for i, pair in enumerate(zip(got, wanted)) if pair[0] != pair[1]), len(got))
+            wrong = (i for i, pair in enumerate(zip(got, wanted)) if pair[0] != pair[1])
+            at = next(wrong, len(got))
             self.run.check(name, f"{len(got)} bytes of {len(wanted)}, the first wrong one at {at}")
 
     def line(self, text):
@@ -101,7 +104,8 @@ class Console:
 
 
 def run(elf, mode, directory):
-    disk, read_only = os.path.join(directory, f"{mode}.img"), os.path.join(directory, f"{mode}-read-only.img")
+    disk = os.path.join(directory, f"{mode}.img")
+    read_only = os.path.join(directory, f"{mode}-read-only.img")
     content = bytearray(block_pattern(0, DISK_SECTORS, INITIAL_SEED))
     constant = block_pattern(0, READ_ONLY_SECTORS, READ_ONLY_SEED)
     for path, data in ((disk, content), (read_only, constant)):
@@ -112,7 +116,8 @@ def run(elf, mode, directory):
     os.set_inheritable(theirs, True)
     arguments = [
         "-chardev", f"socket,id=console,fd={theirs}",
-        "-device", "virtio-serial-device,bus=virtio-mmio-bus.0", "-device", "virtconsole,chardev=console",
+        "-device", "virtio-serial-device,bus=virtio-mmio-bus.0",
+        "-device", "virtconsole,chardev=console",
         "-drive", f"if=none,id=writable,format=raw,file={disk}",
         "-device", "virtio-blk-device,bus=virtio-mmio-bus.1,drive=writable,serial=vdev-writable",
         "-drive", f"if=none,id=constant,format=raw,readonly=on,file={read_only}",
@@ -133,10 +138,12 @@ def run(elf, mode, directory):
     machine.run(on_line)
     console.close()
     with open(disk, "rb") as file:
+        good = file.read() == content and writes
         machine.check("disk holds exactly what was written",
-                      None if file.read() == content and writes else f"after {writes} writes it does not")
+                      None if good else f"after {writes} writes it does not")
     with open(read_only, "rb") as file:
-        machine.check("read-only disk is unchanged", None if file.read() == constant else "it is not")
+        machine.check("read-only disk is unchanged",
+                      None if file.read() == constant else "it is not")
     return machine
 
 

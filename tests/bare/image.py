@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs a bare-metal test image under QEMU and counts what it and its host side say.
 
-An image says "ok NAME" and "FAIL NAME: WHY" on the board's UART, and "finished" at its end; runtime/runtime.h is
-its other side.
+An image says "ok NAME" and "FAIL NAME: WHY" on the board's UART, and "finished" at its end;
+runtime/runtime.h is its other side.
 """
 
 import os
@@ -15,14 +15,16 @@ DEADLINE = 100  # seconds for one run of QEMU
 
 
 class Image:
-    """One run. `watch` gives a function for each further descriptor that may have something to read."""
+    """One run. `watched` has a function for each further source that may have something to read."""
 
     def __init__(self, elf, mode, arguments=(), descriptors=()):
         # The board starts in Hyp mode or in SVC mode; everything else is the same.
-        machine = {"hyp": "vexpress-a15,secure=off,virtualization=on", "svc": "vexpress-a15,secure=off,virtualization=off"}
-        command = [os.environ.get("QEMU", "qemu-system-arm"), "-M", machine[mode], "-m", "256", "-nodefaults",
-                   "-display", "none", "-monitor", "none", "-no-reboot", "-audiodev", "none,id=none",
-                   "-global", "virtio-mmio.force-legacy=false", "-serial", "stdio", *arguments, "-kernel", elf]
+        machine = {"hyp": "vexpress-a15,secure=off,virtualization=on",
+                   "svc": "vexpress-a15,secure=off,virtualization=off"}
+        command = [os.environ.get("QEMU", "qemu-system-arm"), "-M", machine[mode], "-m", "256",
+                   "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
+                   "-audiodev", "none,id=none", "-global", "virtio-mmio.force-legacy=false",
+                   "-serial", "stdio", *arguments, "-kernel", elf]
         self.passed, self.failed = 0, 0
         self.finished = False
         self.watched = {}
@@ -52,7 +54,7 @@ class Image:
         on_line(line)
 
     def run(self, on_line=lambda line: None):
-        """Until QEMU ends: hands each line of the image to on_line, and what is watched to its function."""
+        """Until QEMU ends: hands on_line each line of the image, and serves what is watched."""
         output = self.process.stdout.fileno()
         errors, rest, end = b"", b"", time.monotonic() + DEADLINE
         sources = {output, self.process.stderr.fileno()}
@@ -81,7 +83,8 @@ class Image:
                 self.process.kill()
             status = self.process.wait()
         if status != 0 or not self.finished:
-            self.check("image ends well", f"QEMU's status {status}, said: {errors.decode(errors='replace').strip()}")
+            said = errors.decode(errors="replace").strip()
+            self.check("image ends well", f"QEMU's status {status}, said: {said}")
 
 
 def conclude(images):
