@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which room of the tree may use which: docs/architecture.md as a test. It reads files and runs nothing.
+
+Usage: rooms.py SOURCE [--self-test]; with the latter it tests itself on trees that break each rule.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+# What a freestanding compiler brings along [C11 4.6].
+FREESTANDING = {"float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
+                "stdint.h", "stdnoreturn.h"}
+# Public headers that every room knows: the core, and the device classes.
+COMMON = {"block", "buffer", "bus", "clock", "console", "interrupt", "io", "memory", "sd_host", "status"}
+# Each room of src/, and the rooms that it may use beside itself and the core.
+ROOMS = {
+    "core": set(),
+    "registers": set(),
+    "ring": set(),
+    "virtio": {"ring"},
+    "transport": {"ring", "virtio"},
+    "backends": {"ring", "virtio"},
+    "frontends": {"ring", "virtio"},
+    "emulators": {"registers"},
+    "fdt": set(),
+    "testing": {"registers"},
+}
+# Where a public header belongs that does not stand in a folder of its room's name.
+HEADER_ROOMS = {"registers": "registers", "virtqueue": "ring", "virtio": "virtio", "virtio_driver": "virtio",
+                "virtio_mmio": "transport", "fdt": "fdt"}
+# Layouts and constants of the Linux UAPI headers, where rings and virtio devices are made.
+UAPI_ROOMS = {"ring", "virtio", "transport", "backends", "frontends"}
+LONGEST = 700  # lines
+# Longer already, and not to be joined by others; who splits one takes it off.
+TOO_LONG = {"tests/backend_block.c", "tests/frontend_block.c", "tests/pl181_emulator.c"}
+SOURCES = (".c", ".h", ".S", ".py", ".sh", ".ld", ".dts")
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
+ANY_INCLUDE = re.compile(r"^\s*#\s*include\b(.*)", re.MULTILINE)
+
+
+def room_of_header(name):
+    """The room of a public header: of "emulators/pl011.h" it is emulators."""
+    stem = name[len("vdev/"):-len(".h")]
+    if stem in COMMON:
+        return "core"
+    return HEADER_ROOMS.get(stem, stem.split("/")[0])
+
+
+def allowed(path, quote, name):
+    """May this file include this? `path` is relative to the source root."""
+    if name in FREESTANDING:
+        return quote == "<"
+    parts = path.split("/")
+    top = parts[0]
+    if top == "include":
+        own = room_of_header("/".join(parts[1:]))
+        return (quote == "<" and name.startswith("vdev/")
+                and room_of_header(name) in {"core", own} | ROOMS.get(own, set()))
+    if top == "hyp":
+        return name.startswith("vdev/") if quote == "<" else "/" not in name
+    if top == "drivers":
+        return room_of_header(name) in {"core", "drivers"} if name.startswith("vdev/") else name == "core/mem.h"
+    room = parts[1]
+    rooms = {"core", room} | ROOMS[room]
+    if name.startswith("vdev/"):
+        return room_of_header(name) in rooms
+    if name.startswith("linux/virtio_"):
+        return room in UAPI_ROOMS
+    if quote == '"':
+        return name.split("/")[0] in rooms
+    # Its users of libfdt, the two headers that libfdt itself asks for, and the one place that declares mem*.
+    return (name == "libfdt.h" and room == "fdt") or (name == "string.h" and path == "src/core/mem.h")
+
+
+def violations(root, files):
+    """A line for each broken rule."""
+    found = []
+    for path in files:
+        try:
+            with open(os.path.join(root, path), encoding="utf-8") as text:
+                content = text.read()
+        except (FileNotFoundError, UnicodeDecodeError, IsADirectoryError):
+            continue
+        lines = content.count("\n")
+        if path in TOO_LONG and lines <= LONGEST:
+            found.append(f"{path}: not too long any more: take it off the list in tests/rooms.py")
+        if lines > LONGEST and path not in TOO_LONG:
+            found.append(f"{path}: {lines} lines, {LONGEST} are the most")
+        script = content.startswith("#!") and not path.endswith(SOURCES)
+        if (path.endswith(SOURCES + ("meson.build",)) or script) and content.strip() \
+                and "SPDX-License-Identifier: BSD-2-Clause" not in "\n".join(content.split("\n", 3)[:3]):
+            found.append(f"{path}: no SPDX line at its beginning")
+        if path.split("/")[0] not in ("include", "hyp", "drivers", "src") or not path.endswith((".c", ".h", ".S")):
+            continue
+        includes = INCLUDE.findall(content)
+        if len(includes) != len(ANY_INCLUDE.findall(content)):
+            found.append(f"{path}: an #include that is not of a name")
+        found += [f"{path}: may not include {name}" for quote, name in includes if not allowed(path, quote, name)]
+    return found
+
+
+def project_files(root):
+    """What is under version control, or all there is where git or the history is missing."""
+    result = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if result.returncode == 0 and result.stdout:
+        return sorted(set(result.stdout.split("\0")) - {""})
+    found = []
+    for at, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in (".git", "build", "__pycache__")]
+        found += [os.path.relpath(os.path.join(at, file), root) for file in files]
+    return sorted(found)
+
+
+SPDX = "/* SPDX-License-Identifier: BSD-2-Clause */\n"
+# A file that breaks a rule (or, last, keeps it), and what is said of it.
+BROKEN = (
+    ("src/core/a.c", SPDX + "#include <stdio.h>\n", "stdio.h"),
+    ("src/core/a.c", SPDX + "#include <vdev/virtqueue.h>\n", "virtqueue.h"),
+    ("src/ring/a.c", SPDX + "#include <unistd.h>\n", "unistd.h"),
+    ("src/backends/a.c", SPDX + "#include <vdev/drivers/pl011.h>\n", "pl011.h"),
+    ("src/backends/a.c", SPDX + '#include "../../hyp/hyp.h"\n', "hyp.h"),
+    ("src/emulators/a.c", SPDX + "#include <vdev/virtio.h>\n", "virtio.h"),
+    ("src/emulators/a.c", SPDX + "#include <linux/virtio_blk.h>\n", "virtio_blk.h"),
+    ("src/virtio/a.c", SPDX + "#include HEADER\n", "not of a name"),
+    ("src/fdt/a.c", SPDX + "#include <stdlib.h>\n", "stdlib.h"),
+    ("drivers/arm/a.c", SPDX + "#include <vdev/backends/block.h>\n", "backends/block.h"),
+    ("drivers/arm/a.c", SPDX + '#include "core/memory.h"\n', "core/memory.h"),
+    ("hyp/a.c", SPDX + '#include "core/mem.h"\n', "core/mem.h"),
+    ("hyp/a.c", SPDX + "#include <string.h>\n", "string.h"),
+    ("include/vdev/block.h", SPDX + "#include <linux/types.h>\n", "linux/types.h"),
+    ("include/vdev/virtqueue.h", SPDX + "#include <vdev/backends/block.h>\n", "backends/block.h"),
+    ("tools/a.py", "print()\n", "SPDX"),
+    ("run", "#!/bin/bash\n", "SPDX"),
+    ("tests/a.c", SPDX + "\n" * LONGEST, "lines"),
+    ("tests/a.c", SPDX + "#include <stdio.h>\n", None),
+    ("src/backends/a.c", SPDX + "#include <linux/virtio_blk.h>\n#include <vdev/virtio.h>\n", None),
+    ("hyp/a.c", SPDX + '#include <vdev/drivers/pl011.h>\n#include "hyp.h"\n', None),
+)
+
+
+def self_test():
+    failures = []
+    for path, content, expected in BROKEN:
+        with tempfile.TemporaryDirectory() as root:
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w") as out:
+                out.write(content)
+            found = violations(root, project_files(root))
+        if expected is None and found or expected is not None and not any(expected in line for line in found):
+            failures.append(f"{path} with {content.splitlines()[-1]!r}: {found}")
+    return len(BROKEN) - len(failures), failures
+
+
+def main():
+    root = os.path.abspath(sys.argv[1])
+    passed, failures = self_test() if "--self-test" in sys.argv else (0, [])
+    files = project_files(root)
+    found = violations(root, files)
+    # Each file counts as one test.
+    passed += len(files) - len({line.split(":")[0] for line in found})
+    for line in failures + found:
+        print(line)
+    print(f"{passed} passed, {len(failures) + len(found)} failed")
+    return 1 if failures or found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
