@@ -310,8 +310,8 @@ START_TEST(header_and_data_in_one_descriptor_data_and_status_in_one)
 
     struct request read = make(VIRTIO_BLK_T_IN, 5, 513);
     ((uint8_t *)read.data.pointer)[512] = 0xee;
-    head = raw_add(&queue, (struct raw_piece[]){raw_read_from(read.header), raw_write_to(read.data)},
-                   2);
+    head = raw_add(&queue,
+                   (struct raw_piece[]){raw_read_from(read.header), raw_write_to(read.data)}, 2);
     go();
     ck_assert_used(&queue, head, 513);
     ck_assert_uint_eq(((uint8_t *)read.data.pointer)[511], 0x77);
@@ -386,7 +386,8 @@ START_TEST(a_sector_in_more_buffers_than_the_class_takes_is_an_error)
     struct request read = make(VIRTIO_BLK_T_IN, 0, 512);
     struct raw_piece pieces[5] = {raw_read_from(read.header)};
     for (unsigned i = 0; i < 3; i++) {
-        pieces[1 + i] = (struct raw_piece){read.data.bus_address + i * 100, i == 2 ? 312 : 100, true};
+        pieces[1 + i] =
+            (struct raw_piece){read.data.bus_address + i * 100, i == 2 ? 312 : 100, true};
     }
     pieces[4] = raw_write_to(read.status);
     read.head = raw_add(&queue, pieces, 5);
@@ -402,8 +403,8 @@ START_TEST(an_indirect_table_serves_as_well)
     struct vdev_buffer table = machine_allocate(&machine, 48, 16);
     struct vring_desc *entries = table.pointer;
     entries[0] = (struct vring_desc){read.header.bus_address, 16, VRING_DESC_F_NEXT, 1};
-    entries[1] = (struct vring_desc){read.data.bus_address, 512,
-                                     VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2};
+    entries[1] =
+        (struct vring_desc){read.data.bus_address, 512, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 2};
     entries[2] = (struct vring_desc){read.status.bus_address, 1, VRING_DESC_F_WRITE, 0};
     *raw_descriptor(&queue, 0) =
         (struct vring_desc){table.bus_address, 48, VRING_DESC_F_INDIRECT, 0};
@@ -532,6 +533,36 @@ START_TEST(pieces_that_a_full_class_refuses_wait_and_are_resumed)
     ck_assert_uint_eq(disk.submits, 20);
     ck_assert_uint_eq(backend.waiting, 0);
     check_alive();
+}
+END_TEST
+
+START_TEST(a_piece_that_waits_is_resumed_before_new_requests)
+{
+    disk.depth = 2;
+    disk.block.information.maximum_sectors = 1;
+    struct request pieces = add_new(VIRTIO_BLK_T_IN, 0, 1024);
+    struct request other = add_new(VIRTIO_BLK_T_IN, 5, 512);
+    struct request later = add_new(VIRTIO_BLK_T_IN, 6, 512);
+    raw_notify(&queue);
+    ck_assert_uint_eq(disk.submits, 2);
+    /* The first piece is done, but somebody else has taken its room. */
+    struct vdev_block_request *below = disk.first;
+    disk.first = below->next;
+    memcpy(pieces.data.pointer, disk.bytes, 512);
+    below->complete(below, VDEV_OK);
+    ck_assert_uint_eq(backend.waiting, 1);
+    ck_assert_uint_eq(disk.submits, 2);
+    disk.queued = 1; /* which is given back later */
+    disk.per_poll = 1;
+    vdev_block_poll(&disk.block);
+    ck_assert_answer(&other, VIRTIO_BLK_S_OK, 513);
+    ck_assert_uint_eq(backend.waiting, 0);
+    ck_assert_uint_eq(disk.first->sector, 1);
+    vdev_block_poll(&disk.block);
+    ck_assert_answer(&pieces, VIRTIO_BLK_S_OK, 1025);
+    ck_assert_mem_eq(pieces.data.pointer, disk.bytes, 1024);
+    vdev_block_poll(&disk.block);
+    ck_assert_answer(&later, VIRTIO_BLK_S_OK, 513);
 }
 END_TEST
 
@@ -734,6 +765,7 @@ START_TEST(lengths_that_are_no_sectors)
         ck_assert_answer(&read, VIRTIO_BLK_S_IOERR, 1);
         ck_assert_answer(&write, VIRTIO_BLK_S_IOERR, 1);
     }
+    ck_assert_uint_eq(disk.submits, 0); /* nor the whole sectors of them */
     check_alive();
 }
 END_TEST
@@ -784,7 +816,8 @@ START_TEST(no_byte_to_answer_in)
 {
     struct request request = make(VIRTIO_BLK_T_OUT, 0, 512);
     uint16_t head = raw_add(
-        &queue, (struct raw_piece[]){raw_read_from(request.header), raw_read_from(request.data)}, 2);
+        &queue, (struct raw_piece[]){raw_read_from(request.header), raw_read_from(request.data)},
+        2);
     go();
     ck_assert_used(&queue, head, 0);
     ck_assert_uint_eq(backend.malformed, 1);
@@ -1099,6 +1132,7 @@ int main(void)
     tcase_add_test(tests, a_driver_that_fills_while_we_empty_is_bounded);
     tcase_add_test(tests, what_a_full_class_refuses_stays_in_the_ring_and_is_resumed);
     tcase_add_test(tests, pieces_that_a_full_class_refuses_wait_and_are_resumed);
+    tcase_add_test(tests, a_piece_that_waits_is_resumed_before_new_requests);
     tcase_add_test(tests, full_for_ever_is_an_error_and_not_a_stall);
     tcase_add_test(tests, a_failing_medium_is_an_io_error);
     tcase_add_test(tests, a_failing_flush_after_a_write_is_an_io_error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The block front-end: against our back-end, end to end through virtio-mmio and a bus; and against a
- * device that breaks every rule, on a transport of the test's own.
+ * The block front-end: against our back-end, end to end through virtio-mmio and a bus; and against
+ * a device that breaks every rule, on a transport of the test's own.
  */
 #include "support/fake_transport.h"
 #include "support/ram_disk.h"
@@ -95,15 +95,16 @@ static struct vdev_virtio_mmio_driver mmio_driver;
 
 static void connect(void)
 {
-    ck_assert_int_eq(vdev_block_backend_init(&backend, &(struct vdev_block_backend_configuration){
-                                                           .memory = &machine.map,
-                                                           .block = &disk.block,
-                                                           .slots = slots,
-                                                           .slot_count = SLOTS,
-                                                           .buffers = buffers,
-                                                           .buffers_per_slot = 24,
-                                                           .queue_size = 64,
-                                                       }),
+    ck_assert_int_eq(vdev_block_backend_init(&backend,
+                                             &(struct vdev_block_backend_configuration){
+                                                 .memory = &machine.map,
+                                                 .block = &disk.block,
+                                                 .slots = slots,
+                                                 .slot_count = SLOTS,
+                                                 .buffers = buffers,
+                                                 .buffers_per_slot = 24,
+                                                 .queue_size = 64,
+                                             }),
                      VDEV_OK);
     machine_connect(&machine, &backend.device);
     ck_assert_int_eq(vdev_virtio_mmio_driver_init(&mmio_driver, &machine.io), VDEV_OK);
@@ -370,15 +371,16 @@ START_TEST(a_back_end_on_a_front_end)
     guest.regions[0].bus_address = MACHINE_MEMORY + MACHINE_BYTES / 2;
     free(guest.memory);
     guest.memory = guest.regions[0].pointer;
-    ck_assert_int_eq(vdev_block_backend_init(&upper, &(struct vdev_block_backend_configuration){
-                                                         .memory = &guest.map,
-                                                         .block = &frontend.block,
-                                                         .slots = upper_slots,
-                                                         .slot_count = SLOTS,
-                                                         .buffers = upper_buffers,
-                                                         .buffers_per_slot = 24,
-                                                         .queue_size = 64,
-                                                     }),
+    ck_assert_int_eq(vdev_block_backend_init(&upper,
+                                             &(struct vdev_block_backend_configuration){
+                                                 .memory = &guest.map,
+                                                 .block = &frontend.block,
+                                                 .slots = upper_slots,
+                                                 .slot_count = SLOTS,
+                                                 .buffers = upper_buffers,
+                                                 .buffers_per_slot = 24,
+                                                 .queue_size = 64,
+                                             }),
                      VDEV_OK);
     machine_connect(&guest, &upper.device);
     raw_queue_init(&queue, &guest, 0);
@@ -427,8 +429,8 @@ static void answer_identifier(struct fake_transport *self, uint16_t queue)
 }
 
 #define BLOCK_FEATURES                                                                             \
-    (1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE | \
-     1ull << VIRTIO_BLK_F_FLUSH)
+    (1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_SEG_MAX |                                \
+     1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH)
 
 static void put32(unsigned offset, uint32_t value)
 {
@@ -584,8 +586,8 @@ START_TEST(accepts_only_what_it_understands)
     describe_fake();
     fake.offered = UINT64_MAX;
     ck_assert_int_eq(vdev_block_frontend_init(&frontend, &configuration), VDEV_OK);
-    ck_assert(fake.accepted == (BLOCK_FEATURES | 1ull << VIRTIO_BLK_F_RO | 1ull << 28 |
-                                1ull << 29 | 1ull << 32));
+    ck_assert(fake.accepted ==
+              (BLOCK_FEATURES | 1ull << VIRTIO_BLK_F_RO | 1ull << 28 | 1ull << 29 | 1ull << 32));
 }
 END_TEST
 
@@ -668,6 +670,23 @@ START_TEST(an_id_never)
     vdev_block_poll(&frontend.block);
     ck_assert_ended(&asked, VDEV_ERROR_TIMEOUT);
     check_restarted();
+}
+END_TEST
+
+START_TEST(a_slow_device_that_goes_on_is_no_timeout)
+{
+    struct asked asked[5];
+    for (unsigned i = 0; i < 5; i++) {
+        ck_assert_int_eq(ask(&asked[i], VDEV_BLOCK_READ, 0, room(512)), VDEV_OK);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        vdev_virtual_clock_advance(&machine.clock, 4000000);
+        set_status(1 + i, VIRTIO_BLK_S_OK);
+        fake_give(&fake, 0, fake_head(&fake, 0, 1 + i), 513);
+        vdev_block_poll(&frontend.block);
+        ck_assert_ended(&asked[i], VDEV_OK);
+    }
+    ck_assert_uint_eq(frontend.restarts, 0);
 }
 END_TEST
 
@@ -933,6 +952,7 @@ static void add_hostile(Suite *suite)
     tcase_add_test(tests, an_id_that_is_not_in_flight);
     tcase_add_test(tests, an_id_twice);
     tcase_add_test(tests, an_id_never);
+    tcase_add_test(tests, a_slow_device_that_goes_on_is_no_timeout);
     tcase_add_test(tests, idle_time_is_no_timeout);
     tcase_add_test(tests, an_index_that_jumps);
     tcase_add_test(tests, lengths_that_lie);

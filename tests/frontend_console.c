@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The console front-end: against our back-end, end to end through virtio-mmio and a bus; and against
- * a device that breaks every rule, on a transport of the test's own.
+ * The console front-end: against our back-end, end to end through virtio-mmio and a bus; and
+ * against a device that breaks every rule, on a transport of the test's own.
  */
 #include "support/console_pipe.h"
 #include "support/fake_transport.h"
@@ -58,8 +58,10 @@ static int init(void)
 {
     int status = vdev_console_frontend_init(&frontend, &configuration);
 
-    frontend.console.client = (struct vdev_console_client){
-        .readable = on_readable, .writable = on_writable, .resized = on_resized, .owner = &frontend};
+    frontend.console.client = (struct vdev_console_client){.readable = on_readable,
+                                                           .writable = on_writable,
+                                                           .resized = on_resized,
+                                                           .owner = &frontend};
     readable = writable = resized = 0;
     return status;
 }
@@ -85,13 +87,14 @@ static void setup_pair(void)
 {
     machine_init(&machine);
     console_pipe_init(&console);
-    ck_assert_int_eq(vdev_console_backend_init(&backend, &(struct vdev_console_backend_configuration){
-                                                             .memory = &machine.map,
-                                                             .console = &console.console,
-                                                             .buffers = buffers,
-                                                             .buffer_count = 8,
-                                                             .queue_size = 64,
-                                                         }),
+    ck_assert_int_eq(vdev_console_backend_init(&backend,
+                                               &(struct vdev_console_backend_configuration){
+                                                   .memory = &machine.map,
+                                                   .console = &console.console,
+                                                   .buffers = buffers,
+                                                   .buffer_count = 8,
+                                                   .queue_size = 64,
+                                               }),
                      VDEV_OK);
     machine_connect(&machine, &backend.device);
     ck_assert_int_eq(vdev_virtio_mmio_driver_init(&mmio_driver, &machine.io), VDEV_OK);
@@ -148,6 +151,8 @@ START_TEST(writes_reach_the_console)
     ck_assert_uint_eq(console.output_length, 37);
     ck_assert_mem_eq(console.output, "hello, world, in more than one buffer", 37);
     ck_assert(!machine.level); /* nobody waits: no interrupt */
+    vdev_console_poll(&frontend.console);
+    ck_assert_uint_eq(writable, 0);
     ck_assert_uint_eq(machine.aborts, 0);
     ck_assert_uint_eq(backend.device.refused, 0);
 }
@@ -254,6 +259,7 @@ START_TEST(stop_resets_the_device)
 {
     ck_assert_int_eq(vdev_console_frontend_stop(&frontend), VDEV_OK);
     ck_assert_uint_eq(backend.device.status, 0);
+    ck_assert(!frontend.alive);
     uint8_t byte;
     ck_assert_uint_eq(vdev_console_read(&frontend.console, &byte, 1), 0);
     ck_assert_uint_eq(say("nobody"), 6); /* thrown away, not waited for */
@@ -274,10 +280,14 @@ static void setup_fake_machine(void)
     configure(&fake.driver);
     /* Bus addresses are pointers here. */
     struct vdev_buffer *parts[] = {
-        &configuration.receive_queue.descriptors,  &configuration.receive_queue.driver,
-        &configuration.receive_queue.device,       &configuration.transmit_queue.descriptors,
-        &configuration.transmit_queue.driver,      &configuration.transmit_queue.device,
-        &configuration.receive_memory,             &configuration.transmit_memory,
+        &configuration.receive_queue.descriptors,
+        &configuration.receive_queue.driver,
+        &configuration.receive_queue.device,
+        &configuration.transmit_queue.descriptors,
+        &configuration.transmit_queue.driver,
+        &configuration.transmit_queue.device,
+        &configuration.receive_memory,
+        &configuration.transmit_memory,
     };
     for (unsigned i = 0; i < 8; i++) {
         parts[i]->bus_address = (uintptr_t)parts[i]->pointer;
@@ -497,6 +507,13 @@ START_TEST(a_reset_with_bytes_announced_and_half_read)
     fake.causes = VDEV_VIRTIO_INTERRUPT_CONFIGURATION;
     vdev_console_poll(&frontend.console);
     check_restarted(1);
+    ck_assert_uint_eq(resized, 0);
+    memcpy(fake.space, (uint16_t[]){40, 12}, 4);
+    fake.status |= VDEV_VIRTIO_STATUS_NEEDS_RESET;
+    fake.causes = VDEV_VIRTIO_INTERRUPT_CONFIGURATION;
+    vdev_console_poll(&frontend.console);
+    ck_assert_uint_eq(frontend.console.columns, 40);
+    ck_assert_uint_eq(resized, 1);
 }
 END_TEST
 

@@ -63,7 +63,7 @@ static void on_reset(struct vdev_virtio_device *self)
 static void on_write(struct vdev_virtio_device *self, uint32_t offset, unsigned width,
                      uint64_t value)
 {
-    (void)self;
+    ck_assert_int_eq(vdev_virtio_device_set_status(self, 0), VDEV_ERROR_BUSY);
     ck_assert_uint_eq(offset, 8);
     ck_assert_uint_eq(width, 4);
     written++;
@@ -482,12 +482,12 @@ START_TEST(configuration_space_is_read_in_bounds_only)
     };
     value = 0x55;
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        ck_assert_int_eq(vdev_virtio_device_read_configuration(&device, wrong[i].offset,
-                                                               wrong[i].width, &value),
-                         wrong[i].status);
-        ck_assert_int_eq(vdev_virtio_device_write_configuration(&device, wrong[i].offset,
-                                                                wrong[i].width, 0),
-                         wrong[i].status);
+        ck_assert_int_eq(
+            vdev_virtio_device_read_configuration(&device, wrong[i].offset, wrong[i].width, &value),
+            wrong[i].status);
+        ck_assert_int_eq(
+            vdev_virtio_device_write_configuration(&device, wrong[i].offset, wrong[i].width, 0),
+            wrong[i].status);
     }
     ck_assert_uint_eq(value, 0x55);
     ck_assert_uint_eq(written, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * virtio-mmio, version 2: each register of the device's end (what it reads as after reset, its width,
- * the states in which a write takes effect), the interrupt as a level, and the driver's end's look at
- * what is there. The device behind it is a console back-end.
+ * virtio-mmio, version 2: each register of the device's end (what it reads as after reset, its
+ * width, the states in which a write takes effect), the interrupt as a level, and the driver's
+ * end's look at what is there. The device behind it is a console back-end.
  */
 #include "support/console_pipe.h"
 #include "support/virtio_machine.h"
@@ -19,13 +19,14 @@ static void setup(void)
 {
     machine_init(&machine);
     console_pipe_init(&console);
-    ck_assert_int_eq(vdev_console_backend_init(&backend, &(struct vdev_console_backend_configuration){
-                                                             .memory = &machine.map,
-                                                             .console = &console.console,
-                                                             .buffers = buffers,
-                                                             .buffer_count = 8,
-                                                             .queue_size = MACHINE_QUEUE,
-                                                         }),
+    ck_assert_int_eq(vdev_console_backend_init(&backend,
+                                               &(struct vdev_console_backend_configuration){
+                                                   .memory = &machine.map,
+                                                   .console = &console.console,
+                                                   .buffers = buffers,
+                                                   .buffer_count = 8,
+                                                   .queue_size = MACHINE_QUEUE,
+                                               }),
                      VDEV_OK);
     machine_connect(&machine, &backend.device);
     raw_queue_init(&receive, &machine, 0);
@@ -53,15 +54,15 @@ static const struct {
     unsigned kinds;
     uint32_t reset;
 } registers[] = {
-    {0x000, READ, 0x74726976}, {0x004, READ, 2},           {0x008, READ, 3},
-    {0x00c, READ, 0x76656476}, {0x010, READ, 0x30000001},  {0x014, WRITE, 0},
-    {0x020, WRITE, 0},         {0x024, WRITE, 0},          {0x030, WRITE, 0},
-    {0x034, READ, 64},         {0x038, WRITE, 0},          {0x044, READ | WRITE, 0},
-    {0x050, WRITE, 0},         {0x060, READ, 0},           {0x064, WRITE, 0},
-    {0x070, READ | WRITE, 0},  {0x080, WRITE, 0},          {0x084, WRITE, 0},
-    {0x090, WRITE, 0},         {0x094, WRITE, 0},          {0x0a0, WRITE, 0},
-    {0x0a4, WRITE, 0},         {0x0ac, WRITE, 0},          {0x0b0, READ, 0xffffffff},
-    {0x0b4, READ, 0xffffffff}, {0x0b8, READ, 0xffffffff},  {0x0bc, READ, 0xffffffff},
+    {0x000, READ, 0x74726976}, {0x004, READ, 2},          {0x008, READ, 3},
+    {0x00c, READ, 0x76656476}, {0x010, READ, 0x30000001}, {0x014, WRITE, 0},
+    {0x020, WRITE, 0},         {0x024, WRITE, 0},         {0x030, WRITE, 0},
+    {0x034, READ, 64},         {0x038, WRITE, 0},         {0x044, READ | WRITE, 0},
+    {0x050, WRITE, 0},         {0x060, READ, 0},          {0x064, WRITE, 0},
+    {0x070, READ | WRITE, 0},  {0x080, WRITE, 0},         {0x084, WRITE, 0},
+    {0x090, WRITE, 0},         {0x094, WRITE, 0},         {0x0a0, WRITE, 0},
+    {0x0a4, WRITE, 0},         {0x0ac, WRITE, 0},         {0x0b0, READ, 0xffffffff},
+    {0x0b4, READ, 0xffffffff}, {0x0b8, READ, 0xffffffff}, {0x0bc, READ, 0xffffffff},
     {0x0c0, READ | WRITE, 0},  {0x0fc, READ, 0},
 };
 #define REGISTERS (sizeof registers / sizeof registers[0])
@@ -230,6 +231,7 @@ START_TEST(queue_ready_takes_0_and_1_only)
     machine_write32(&machine, VIRTIO_MMIO_QUEUE_READY, 0);
     machine_write32(&machine, VIRTIO_MMIO_QUEUE_READY, 3);
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_QUEUE_READY), 0);
+    ck_assert_uint_eq(backend.device.refused, 1);
     machine_write32(&machine, VIRTIO_MMIO_QUEUE_READY, 1);
     machine_write32(&machine, VIRTIO_MMIO_QUEUE_READY, 0x100);
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_QUEUE_READY), 1);
@@ -351,8 +353,8 @@ START_TEST(an_access_from_inside_is_refused)
 {
     run_device();
     console.on_write = write_back;
-    uint16_t head =
-        raw_add(&transmit, (struct raw_piece[]){raw_read_from(machine_allocate(&machine, 4, 4))}, 1);
+    uint16_t head = raw_add(
+        &transmit, (struct raw_piece[]){raw_read_from(machine_allocate(&machine, 4, 4))}, 1);
     raw_notify(&transmit);
     ck_assert_used(&transmit, head, 0);
     ck_assert_uint_eq(console.writes, 1);
@@ -415,9 +417,9 @@ START_TEST(driver_end_against_device_end)
 
     ck_assert_int_eq(vdev_virtio_mmio_driver_init(&mmio, &machine.io), VDEV_OK);
     struct vdev_virtio_driver *driver = &mmio.driver;
-    ck_assert_int_eq(vdev_virtio_driver_begin(driver, &machine.clock.clock, VDEV_VIRTIO_ID_BLOCK, 0,
-                                              &accepted),
-                     VDEV_ERROR_ABSENT);
+    ck_assert_int_eq(
+        vdev_virtio_driver_begin(driver, &machine.clock.clock, VDEV_VIRTIO_ID_BLOCK, 0, &accepted),
+        VDEV_ERROR_ABSENT);
     ck_assert_int_eq(vdev_virtio_driver_begin(driver, &machine.clock.clock, VDEV_VIRTIO_ID_CONSOLE,
                                               1u << 29 | 1u << 7, &accepted),
                      VDEV_OK);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The virtio device core: what every virtio device has, whatever its type and whatever its transport:
- * status, features, configuration space, queues and reset [VIRTIO 1.4 §2, §3].
+ * The virtio device core: what every virtio device has, whatever its type and whatever its
+ * transport: status, features, configuration space, queues and reset [VIRTIO 1.4 §2, §3].
  *
  * A back-end embeds `struct vdev_virtio_device` and supplies a few operations; a transport
- * (virtio_mmio.h is one) calls the functions of the transport's side. Whether a driver may do a thing
- * in the state the device is in is decided here, once for all transports. Everything a driver says is
- * hostile: what is not allowed is refused and counted, never asserted. A device belongs to one
- * context: the transport, the back-end and the class below it call from there.
+ * (virtio_mmio.h is one) calls the functions of the transport's side. Whether a driver may do a
+ * thing in the state the device is in is decided here, once for all transports. Everything a driver
+ * says is hostile: what is not allowed is refused and counted, never asserted. A device belongs to
+ * one context: the transport, the back-end and the class below it call from there.
  */
 #ifndef VDEV_VIRTIO_H
 #define VDEV_VIRTIO_H
@@ -154,8 +154,8 @@ static inline void vdev_virtio_device_give(struct vdev_virtio_device *device, ui
 }
 
 /*
- * From inside `notify` or `start`: the back-end has left off at its bound of work for one entry, and
- * nothing below it will call it to go on; vdev_virtio_device_poll will.
+ * From inside `notify` or `start`: the back-end has left off at its bound of work for one entry,
+ * and nothing below it will call it to go on; vdev_virtio_device_poll will.
  */
 static inline void vdev_virtio_device_defer(struct vdev_virtio_device *device, uint16_t queue)
 {
@@ -200,9 +200,9 @@ void vdev_virtio_device_connect(struct vdev_virtio_device *device,
                                 void *transport);
 
 /*
- * The driver writes the status field. 0 resets. VDEV_OK even if FEATURES_OK did not stay (the driver
- * reads it back); VDEV_ERROR_STATE: bits cleared, or DRIVER_OK without FEATURES_OK: nothing changed;
- * VDEV_ERROR_BUSY: from inside the device's own processing.
+ * The driver writes the status field. 0 resets. VDEV_OK even if FEATURES_OK did not stay (the
+ * driver reads it back); VDEV_ERROR_STATE: bits cleared, or DRIVER_OK without FEATURES_OK: nothing
+ * changed; VDEV_ERROR_BUSY: from inside the device's own processing.
  */
 int vdev_virtio_device_set_status(struct vdev_virtio_device *device, uint32_t status);
 
@@ -213,8 +213,8 @@ uint32_t vdev_virtio_device_offered_word(const struct vdev_virtio_device *device
 int vdev_virtio_device_accept_word(struct vdev_virtio_device *device, uint32_t word, uint32_t bits);
 
 /*
- * The one gate to a queue's configuration: what may be written now, or NULL (counted): no such queue,
- * FEATURES_OK not set yet, DRIVER_OK or FAILED or NEEDS_RESET set, or the queue is ready.
+ * The one gate to a queue's configuration: what may be written now, or NULL (counted): no such
+ * queue, FEATURES_OK not set yet, DRIVER_OK or FAILED or NEEDS_RESET set, or the queue is ready.
  */
 struct vdev_virtqueue_configuration *
 vdev_virtio_device_queue_setup(struct vdev_virtio_device *device, uint32_t queue);
@@ -225,7 +225,8 @@ vdev_virtio_device_queue_setup(struct vdev_virtio_device *device, uint32_t queue
  * VDEV_ERROR_RANGE. Not ready: in any state; the queue stops at once. VDEV_ERROR_STATE: the gate is
  * shut; VDEV_ERROR_BUSY.
  */
-int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue, bool ready);
+int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue,
+                                       bool ready);
 
 /* As last set; false for a queue that does not exist. */
 static inline bool vdev_virtio_device_queue_ready(const struct vdev_virtio_device *device,

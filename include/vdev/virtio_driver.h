@@ -3,8 +3,8 @@
  * The driver's side of a virtio transport, as front-ends see it: they never know which one it is.
  *
  * A transport embeds `struct vdev_virtio_driver` and supplies the operations; the functions below
- * take a device through its initialization [VIRTIO 1.4 §3.1] on any of them. What the device answers
- * is hostile: it is bounded or checked by whoever uses it. All waits are bounded.
+ * take a device through its initialization [VIRTIO 1.4 §3.1] on any of them. What the device
+ * answers is hostile: it is bounded or checked by whoever uses it. All waits are bounded.
  */
 #ifndef VDEV_VIRTIO_DRIVER_H
 #define VDEV_VIRTIO_DRIVER_H
@@ -59,9 +59,9 @@ int vdev_virtio_driver_reset(struct vdev_virtio_driver *driver, const struct vde
 
 /*
  * From reset to FEATURES_OK: accept of `wanted` what the device offers; *accepted is the result.
- * VERSION_1 is asked for always. VDEV_ERROR_ABSENT: a device of another type; VDEV_ERROR_TIMEOUT: it
- * does not reset; VDEV_ERROR_UNSUPPORTED: it does not offer VERSION_1, or refuses the features. The
- * device has then been given FAILED.
+ * VERSION_1 is asked for always. VDEV_ERROR_ABSENT: a device of another type; VDEV_ERROR_TIMEOUT:
+ * it does not reset; VDEV_ERROR_UNSUPPORTED: it does not offer VERSION_1, or refuses the features.
+ * The device has then been given FAILED.
  */
 int vdev_virtio_driver_begin(struct vdev_virtio_driver *driver, const struct vdev_clock *clock,
                              uint32_t id, uint64_t wanted, uint64_t *accepted);
@@ -84,7 +84,8 @@ void vdev_virtio_driver_fail(struct vdev_virtio_driver *driver);
 
 /*
  * Read `length` bytes of the configuration space, by its generation all from one moment; at offsets
- * and of lengths that are multiples of `width`. VDEV_ERROR_TIMEOUT: it changed at each of a few tries.
+ * and of lengths that are multiples of `width`. VDEV_ERROR_TIMEOUT: it changed at each of a few
+ * tries.
  */
 int vdev_virtio_driver_read_configuration(struct vdev_virtio_driver *driver, uint32_t offset,
                                           unsigned width, uint8_t *bytes, size_t length);

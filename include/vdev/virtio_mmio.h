@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio over MMIO, version 2 [VIRTIO 1.4 §4.2]: the device's end, to put on a bus, and the driver's
- * end, to put under a front-end. The legacy version 1 is not here.
+ * Virtio over MMIO, version 2 [VIRTIO 1.4 §4.2]: the device's end, to put on a bus, and the
+ * driver's end, to put under a front-end. The legacy version 1 is not here.
  */
 #ifndef VDEV_VIRTIO_MMIO_H
 #define VDEV_VIRTIO_MMIO_H
@@ -54,7 +54,8 @@ struct vdev_virtio_mmio_driver {
 
 /*
  * Look at a device's registers; touches none but the first four. The io is copied.
- * VDEV_ERROR_ABSENT: no virtio device there, or a placeholder; VDEV_ERROR_UNSUPPORTED: not version 2.
+ * VDEV_ERROR_ABSENT: no virtio device there, or a placeholder; VDEV_ERROR_UNSUPPORTED: not
+ * version 2.
  */
 int vdev_virtio_mmio_driver_init(struct vdev_virtio_mmio_driver *mmio, const struct vdev_io *io);
 

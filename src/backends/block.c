@@ -51,7 +51,7 @@ static void give(struct vdev_block_backend *backend, uint32_t epoch, uint16_t id
     vdev_virtio_device_give(&backend->device, QUEUE, epoch, id, written);
 }
 
-/* Answer a request: its status byte, and what was written of the writable part, that byte included. */
+/* Answer a request: its status byte, and how much was written, that byte included. */
 static void answer(struct vdev_block_backend *backend, const struct vdev_block_backend_slot *slot,
                    uint8_t status, uint32_t data_written)
 {
@@ -81,8 +81,9 @@ static void finish(struct vdev_block_backend_slot *slot, int status)
 /* ---- handing pieces to the class below ---- */
 
 /*
- * Make the next piece of a request: as many whole sectors as the class takes at once, from the front
- * of the slot's data. The last buffer is cut in place if it is too long. False: not even one sector.
+ * Make the next piece of a request: as many whole sectors as the class takes at once, from the
+ * front of the slot's data. The last buffer is cut in place if it is too long. False: not even one
+ * sector.
  */
 static bool cut(struct vdev_block_backend_slot *slot)
 {
@@ -135,7 +136,7 @@ static void advance(struct vdev_block_backend_slot *slot)
     slot->data_count -= count;
 }
 
-/* VDEV_OK: the class has it, or it waits for the class. Else it has neither, and the slot is free. */
+/* VDEV_OK: the class has the piece. Else it has not, and the slot is free. */
 static int submit(struct vdev_block_backend_slot *slot)
 {
     struct vdev_block_backend *backend = slot->backend;
@@ -245,8 +246,8 @@ static void locate_data(struct vdev_block_backend_slot *slot, const struct vdev_
 }
 
 /* Begin a read, a write or a flush. VDEV_ERROR_FULL: leave the chain in the ring. */
-static int begin(struct vdev_block_backend_slot *slot, const struct vdev_chain *chain, uint32_t type,
-                 uint64_t sector)
+static int begin(struct vdev_block_backend_slot *slot, const struct vdev_chain *chain,
+                 uint32_t type, uint64_t sector)
 {
     const struct vdev_block_information *information = &slot->backend->block->information;
     bool read = type == VIRTIO_BLK_T_IN;
@@ -306,7 +307,8 @@ static bool handle(void *context, struct vdev_chain *chain)
     const struct vdev_buffer *last =
         &chain->buffers[chain->readable_count + chain->writable_count - 1];
     slot->status = (uint8_t *)last->pointer + last->length - 1;
-    /* The header, in however many descriptors it came, is copied once and only the copy is looked at. */
+    /* The header, in however many descriptors it came, is copied once and only the copy is looked
+     * at. */
     if (vdev_cursor_read(&cursor, header, sizeof header) != sizeof header) {
         answer(backend, slot, VIRTIO_BLK_S_IOERR, 0);
         return true;
@@ -382,7 +384,7 @@ static void work(struct vdev_block_backend *backend)
         more = vdev_virtio_device_run(device, QUEUE, &backend->chain, share, handle, backend);
         budget -= share;
     }
-    /* Left at the bound: a completion resumes it if there is one to come, else the device's poll. */
+    /* Left at the bound: a completion resumes it if one is to come, else the device's poll. */
     if (more && !backend->held && backend->in_flight == 0) {
         vdev_virtio_device_defer(device, QUEUE);
     }

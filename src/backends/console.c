@@ -28,8 +28,8 @@ static struct vdev_console_backend *backend_of(struct vdev_virtio_device *device
 static void give(struct vdev_console_backend *backend, uint16_t queue,
                  const struct vdev_chain *chain, uint32_t written)
 {
-    vdev_virtio_device_give(&backend->device, queue, vdev_virtio_device_epoch(&backend->device, queue),
-                            chain->id, written);
+    vdev_virtio_device_give(&backend->device, queue,
+                            vdev_virtio_device_epoch(&backend->device, queue), chain->id, written);
 }
 
 /* A chain with buffers of the wrong direction [VIRTIO 1.4 §5.3.6.1]. */
@@ -99,8 +99,9 @@ static bool receive_chain(void *context, struct vdev_chain *chain)
 }
 
 /*
- * What is left when this returns is resumed by the class below (a chain was left in the ring), by the
- * driver (the ring is empty, and armed), or, past the bound of one full ring, by the device's poll.
+ * What is left when this returns is resumed by the class below (a chain was left in the ring), by
+ * the driver (the ring is empty, and armed), or, past the bound of one full ring, by the device's
+ * poll.
  */
 static void work(struct vdev_console_backend *backend, uint16_t queue)
 {
@@ -108,10 +109,9 @@ static void work(struct vdev_console_backend *backend, uint16_t queue)
     unsigned budget = backend->device.queue_size_maximum + 1u;
 
     backend->held = false;
-    if (vdev_virtio_device_run(&backend->device, queue, &backend->chain, budget,
-                               queue == VDEV_CONSOLE_TRANSMIT_QUEUE ? transmit_chain
-                                                                    : receive_chain,
-                               backend) &&
+    if (vdev_virtio_device_run(
+            &backend->device, queue, &backend->chain, budget,
+            queue == VDEV_CONSOLE_TRANSMIT_QUEUE ? transmit_chain : receive_chain, backend) &&
         !backend->held) {
         vdev_virtio_device_defer(&backend->device, queue);
     }

@@ -4,8 +4,8 @@
  *
  * A submitted request waits in a list until the ring and the private records have room; poll brings
  * back what the device has finished. What decides anything is kept where the device cannot write:
- * the shared memory of a request is its header, which is only written, and its status byte, which is
- * read once. Whatever goes wrong with the device as a whole ends in `restart`, from poll only.
+ * the shared memory of a request is its header, which is only written, and its status byte, which
+ * is read once. Whatever goes wrong with the device as a whole ends in `restart`, from poll only.
  */
 #include <stddef.h>
 
@@ -173,8 +173,8 @@ static void queue_pending(struct vdev_block_frontend *frontend)
     while ((request = frontend->pending_first) != NULL && frontend->free_head != NONE) {
         uint16_t index = frontend->free_head;
         struct vdev_block_frontend_request *record = &frontend->configuration.requests[index];
-        int status = add(frontend, record, index, type_of(frontend, request), request->sector,
-                         request);
+        int status =
+            add(frontend, record, index, type_of(frontend, request), request->sector, request);
         if (status == VDEV_ERROR_FULL) {
             break;
         }
@@ -293,7 +293,7 @@ static void finish(struct vdev_block_frontend *frontend, struct vdev_block_front
     int status = VDEV_ERROR_IO;
 
     if (answer == VIRTIO_BLK_S_OK) {
-        /* Success means that all was written: data that was not would be what memory held before. */
+        /* Success means that all was written: the rest would be what memory held before. */
         if (written > data_length) {
             status = VDEV_OK;
         } else {
@@ -336,12 +336,12 @@ static int describe(struct vdev_block_frontend *frontend)
         return status;
     }
 
-    uint32_t size_maximum = has(frontend, VIRTIO_BLK_F_SIZE_MAX) ? virtio_load_le32(space + 8)
-                                                                 : UINT32_MAX;
-    uint32_t segments = has(frontend, VIRTIO_BLK_F_SEG_MAX) ? virtio_load_le32(space + 12)
-                                                            : UINT32_MAX;
-    uint32_t block_size = has(frontend, VIRTIO_BLK_F_BLK_SIZE) ? virtio_load_le32(space + 20)
-                                                               : VDEV_SECTOR_SIZE;
+    uint32_t size_maximum =
+        has(frontend, VIRTIO_BLK_F_SIZE_MAX) ? virtio_load_le32(space + 8) : UINT32_MAX;
+    uint32_t segments =
+        has(frontend, VIRTIO_BLK_F_SEG_MAX) ? virtio_load_le32(space + 12) : UINT32_MAX;
+    uint32_t block_size =
+        has(frontend, VIRTIO_BLK_F_BLK_SIZE) ? virtio_load_le32(space + 20) : VDEV_SECTOR_SIZE;
     uint32_t most = frontend->configuration.piece_count - 2u;
     if (most > frontend->configuration.queue_size - 2u) {
         most = frontend->configuration.queue_size - 2u;
@@ -364,7 +364,7 @@ static int describe(struct vdev_block_frontend *frontend)
     return VDEV_OK;
 }
 
-/* All but the capacity stays as it was when the device started: requests were checked against it. */
+/* All but the capacity stays as the device had it at its start: requests were checked by it. */
 static int read_capacity(struct vdev_block_frontend *frontend)
 {
     uint8_t space[8];
@@ -455,8 +455,8 @@ static int stop(struct vdev_block_frontend *frontend, int status)
 {
     struct vdev_block_frontend_request *record;
 
-    int reset = vdev_virtio_driver_reset(frontend->configuration.transport,
-                                         frontend->configuration.clock);
+    int reset =
+        vdev_virtio_driver_reset(frontend->configuration.transport, frontend->configuration.clock);
     while ((record = vdev_driver_queue_drain(&frontend->queue)) != NULL) {
         struct vdev_block_request *request = record->request;
         record->request = NULL;

@@ -2,10 +2,10 @@
 /*
  * A driver for virtio console devices [VIRTIO 1.4 §5.3].
  *
- * The rings are the only queues: received bytes stay in the buffer they came in until they are read,
- * and that buffer goes back to the device when it is empty; bytes to transmit are copied into a free
- * buffer each. Interrupts are asked for only when somebody waits: for bytes, when a read has found
- * none; for room, when a write took less than asked. Both look again after asking.
+ * The rings are the only queues: received bytes stay in the buffer they came in until they are
+ * read, and that buffer goes back to the device when it is empty; bytes to transmit are copied into
+ * a free buffer each. Interrupts are asked for only when somebody waits: for bytes, when a read has
+ * found none; for room, when a write took less than asked. Both look again after asking.
  */
 #include <stddef.h>
 
@@ -104,8 +104,8 @@ static bool fill(struct vdev_console_frontend *frontend)
 }
 
 /*
- * As fill, and if there is nothing asks for an interrupt and looks again: whoever is told that there
- * is nothing must hear of the next byte. Bounded, since empty buffers may come without end.
+ * As fill, and if there is nothing asks for an interrupt and looks again: whoever is told that
+ * there is nothing must hear of the next byte. Bounded, since empty buffers may come without end.
  */
 static bool fill_or_arm(struct vdev_console_frontend *frontend)
 {
@@ -178,7 +178,8 @@ static size_t transmit(struct vdev_console_frontend *frontend, const uint8_t *by
         if ((frontend->transmit_free & (uint32_t)1 << i) == 0) {
             continue;
         }
-        struct vdev_buffer buffer = buffer_of(frontend, &frontend->configuration.transmit_memory, i);
+        struct vdev_buffer buffer =
+            buffer_of(frontend, &frontend->configuration.transmit_memory, i);
         if (buffer.length > length - done) {
             buffer.length = length - done;
         }
@@ -239,9 +240,8 @@ static int start(struct vdev_console_frontend *frontend)
     frontend->announced = false;
     frontend->received = NULL;
     frontend->transmit_free = UINT32_MAX >> (32 - configuration->transmit_count);
-    int status =
-        vdev_virtio_driver_begin(transport, configuration->clock, VDEV_VIRTIO_ID_CONSOLE,
-                                 WANTED_FEATURES, &frontend->accepted);
+    int status = vdev_virtio_driver_begin(transport, configuration->clock, VDEV_VIRTIO_ID_CONSOLE,
+                                          WANTED_FEATURES, &frontend->accepted);
     if (status != VDEV_OK) {
         return status;
     }
@@ -291,6 +291,8 @@ static bool poll(struct vdev_console *console)
     if (!frontend->alive) {
         return false;
     }
+    uint16_t columns = console->columns;
+    uint16_t rows = console->rows;
     uint32_t causes = transport->operations->take_interrupt(transport);
     bool configuration = (causes & VDEV_VIRTIO_INTERRUPT_CONFIGURATION) != 0;
     bool readable = !frontend->announced && fill(frontend);
@@ -298,20 +300,15 @@ static bool poll(struct vdev_console *console)
     if (frontend->blocked) {
         reclaim(frontend);
     }
-    if (frontend->broken ||
-        (configuration &&
-         (transport->operations->status(transport) & VDEV_VIRTIO_STATUS_NEEDS_RESET) != 0)) {
+    if (frontend->broken || (configuration && (transport->operations->status(transport) &
+                                               VDEV_VIRTIO_STATUS_NEEDS_RESET) != 0)) {
         restart(frontend);
         readable = false;
-        configuration = true;
-    }
-    if (configuration && frontend->alive) {
-        uint16_t columns = console->columns;
-        uint16_t rows = console->rows;
+    } else if (configuration) {
         read_size(frontend);
-        if ((columns != console->columns || rows != console->rows) && client->resized != NULL) {
-            client->resized(client->owner);
-        }
+    }
+    if ((columns != console->columns || rows != console->rows) && client->resized != NULL) {
+        client->resized(client->owner);
     }
     /* A device that is gone takes all that is written, so its writer is not left waiting either. */
     if (frontend->blocked && (frontend->transmit_free != 0 || !frontend->alive)) {

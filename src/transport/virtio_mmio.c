@@ -78,8 +78,8 @@ static int access_configuration(struct vdev_virtio_mmio *mmio, struct vdev_acces
         return vdev_virtio_device_read_configuration(mmio->device, offset, access->width,
                                                      &access->value);
     }
-    status = vdev_virtio_device_write_configuration(mmio->device, offset, access->width,
-                                                    access->value);
+    status =
+        vdev_virtio_device_write_configuration(mmio->device, offset, access->width, access->value);
     return status == VDEV_ERROR_STATE ? VDEV_OK : status;
 }
 

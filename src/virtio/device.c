@@ -2,11 +2,11 @@
 /*
  * The virtio device core: the status machine, the gates and the queues' lives, for all transports.
  *
- * Three states decide nearly everything. Before FEATURES_OK, features may be accepted. From there to
- * DRIVER_OK, queues may be set up, and become live when they are made ready; nothing is taken from
- * them yet. From DRIVER_OK on, notifications are served. FAILED (the driver's) and NEEDS_RESET (ours)
- * end all of it until a reset. Whenever a queue stops, its epoch goes by, so that what was taken from
- * it can no longer be given back to it.
+ * Three states decide nearly everything. Before FEATURES_OK, features may be accepted. From there
+ * to DRIVER_OK, queues may be set up, and become live when they are made ready; nothing is taken
+ * from them yet. From DRIVER_OK on, notifications are served. FAILED (the driver's) and NEEDS_RESET
+ * (ours) end all of it until a reset. Whenever a queue stops, its epoch goes by, so that what was
+ * taken from it can no longer be given back to it.
  */
 #include <vdev/status.h>
 #include <vdev/virtio.h>
@@ -228,7 +228,9 @@ int vdev_virtio_device_set_status(struct vdev_virtio_device *device, uint32_t st
 
 uint32_t vdev_virtio_device_offered_word(const struct vdev_virtio_device *device, uint32_t word)
 {
-    return word == 0 ? (uint32_t)device->offered : word == 1 ? (uint32_t)(device->offered >> 32) : 0;
+    return word == 0   ? (uint32_t)device->offered
+           : word == 1 ? (uint32_t)(device->offered >> 32)
+                       : 0;
 }
 
 int vdev_virtio_device_accept_word(struct vdev_virtio_device *device, uint32_t word, uint32_t bits)
@@ -261,7 +263,8 @@ vdev_virtio_device_queue_setup(struct vdev_virtio_device *device, uint32_t queue
     return &device->queues[queue].configuration;
 }
 
-int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue, bool ready)
+int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue,
+                                       bool ready)
 {
     if (device->busy) {
         return refuse(device, VDEV_ERROR_BUSY);
@@ -284,10 +287,10 @@ int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32
     configuration->packed = false; /* not offered */
     configuration->indirect = vdev_virtio_device_has(device, VIRTIO_RING_F_INDIRECT_DESC);
     configuration->event_index = vdev_virtio_device_has(device, VIRTIO_RING_F_EVENT_IDX);
-    int status = configuration->size > device->queue_size_maximum
-                     ? VDEV_ERROR_INVALID
-                     : vdev_device_queue_start(&device->queues[queue].live, device->memory,
-                                               configuration);
+    int status =
+        configuration->size > device->queue_size_maximum
+            ? VDEV_ERROR_INVALID
+            : vdev_device_queue_start(&device->queues[queue].live, device->memory, configuration);
     if (status != VDEV_OK) {
         /* The driver would wait for this queue in vain: say so as loudly as can be. */
         vdev_virtio_device_fail(device);

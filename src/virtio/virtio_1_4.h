@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What VIRTIO 1.4 has and the Linux UAPI headers of the oldest supported distribution lack, with the
- * little-endian accessors that configuration spaces and request headers need. All else of VIRTIO's
- * layouts and numbers comes from <linux/virtio_*.h>.
+ * What VIRTIO 1.4 has and the Linux UAPI headers of the oldest supported distribution lack, with
+ * the little-endian accessors that configuration spaces and request headers need. All else of
+ * VIRTIO's layouts and numbers comes from <linux/virtio_*.h>.
  */
 #ifndef VIRTIO_VIRTIO_1_4_H
 #define VIRTIO_VIRTIO_1_4_H

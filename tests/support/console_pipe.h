@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A console device in memory, for tests: what is written can be looked at, what is to be read is fed
- * in, and the room on either side is the test's to choose.
+ * A console device in memory, for tests: what is written can be looked at, what is to be read is
+ * fed in, and the room on either side is the test's to choose.
  */
 #ifndef SUPPORT_CONSOLE_PIPE_H
 #define SUPPORT_CONSOLE_PIPE_H
@@ -20,9 +20,9 @@ struct console_pipe {
     size_t room; /* bytes that write still takes; SIZE_MAX: never less */
     uint8_t input[CONSOLE_PIPE_BYTES];
     size_t input_length, input_offset;
-    bool full;       /* a write took less than asked */
-    bool announced;  /* readable was called, and no read has returned 0 since */
-    bool loopback;   /* what is written comes back */
+    bool full;      /* a write took less than asked */
+    bool announced; /* readable was called, and no read has returned 0 since */
+    bool loopback;  /* what is written comes back */
     unsigned writes, reads;
     void (*on_write)(void *context); /* called from inside write; or NULL */
     void *context;
@@ -118,8 +118,8 @@ static inline void console_pipe_resize(struct console_pipe *pipe, uint16_t colum
 
 static inline void console_pipe_init(struct console_pipe *pipe)
 {
-    static const struct vdev_console_operations operations = {
-        console_pipe_write, console_pipe_read, console_pipe_poll};
+    static const struct vdev_console_operations operations = {console_pipe_write, console_pipe_read,
+                                                              console_pipe_poll};
 
     memset(pipe, 0, sizeof *pipe);
     pipe->console.operations = &operations;

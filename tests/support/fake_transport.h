@@ -30,9 +30,9 @@ struct fake_transport {
     unsigned notified[2], resets;
     /* What this device does wrong. */
     bool never_resets;
-    bool restless;       /* its configuration changes whenever one looks */
-    bool refuses;        /* features */
-    bool born_broken;    /* needs a reset as soon as it is running */
+    bool restless;    /* its configuration changes whenever one looks */
+    bool refuses;     /* features */
+    bool born_broken; /* needs a reset as soon as it is running */
     void (*on_notify)(struct fake_transport *fake, uint16_t queue);
 };
 

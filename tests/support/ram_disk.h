@@ -22,11 +22,11 @@ struct ram_disk {
     uint8_t bytes[RAM_DISK_SECTORS * VDEV_SECTOR_SIZE];
     struct vdev_block_request *first, *last;
     unsigned queued;
-    unsigned depth;        /* submit is full at so many queued; 0: never */
-    unsigned per_poll;     /* completions in one poll; 0: all */
-    bool held;             /* nothing completes */
-    uint64_t bad_sector;   /* reads and writes that touch it fail; UINT64_MAX: none */
-    int bad_status;        /* how they fail */
+    unsigned depth;      /* submit is full at so many queued; 0: never */
+    unsigned per_poll;   /* completions in one poll; 0: all */
+    bool held;           /* nothing completes */
+    uint64_t bad_sector; /* reads and writes that touch it fail; UINT64_MAX: none */
+    int bad_status;      /* how they fail */
     bool flush_unsupported;
     unsigned reads, writes, flushes; /* completed, well or not */
     unsigned submits;

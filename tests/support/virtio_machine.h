@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A machine for tests: guest memory, a bus with one virtio-mmio device on it, its interrupt line, and
- * register access as a driver in that machine has it. And a driver that only tests would write: it
- * puts into the ring whatever it is told to.
+ * A machine for tests: guest memory, a bus with one virtio-mmio device on it, its interrupt line,
+ * and register access as a driver in that machine has it. And a driver that only tests would write:
+ * it puts into the ring whatever it is told to.
  */
 #ifndef SUPPORT_VIRTIO_MACHINE_H
 #define SUPPORT_VIRTIO_MACHINE_H
@@ -82,8 +82,8 @@ static inline void machine_init(struct machine *machine)
     machine->read_only = aligned_alloc(4096, 4096);
     memset(machine->memory, 0, MACHINE_BYTES);
     memset(machine->read_only, 0, 4096);
-    machine->regions[0] = (struct vdev_memory_region){
-        MACHINE_MEMORY, MACHINE_BYTES, machine->memory, MACHINE_MEMORY, true};
+    machine->regions[0] = (struct vdev_memory_region){MACHINE_MEMORY, MACHINE_BYTES,
+                                                      machine->memory, MACHINE_MEMORY, true};
     machine->regions[1] = (struct vdev_memory_region){MACHINE_READ_ONLY, 4096, machine->read_only,
                                                       MACHINE_READ_ONLY, false};
     ck_assert_int_eq(vdev_memory_init(&machine->map, machine->regions, 2), VDEV_OK);

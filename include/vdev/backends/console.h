@@ -39,8 +39,8 @@ struct vdev_console_backend {
 
 /*
  * Make a back-end; put `backend->device` on a transport next. All that the configuration points to
- * stays the caller's and in place. VDEV_ERROR_INVALID: a missing pointer, no buffers, or a queue size
- * that is not allowed.
+ * stays the caller's and in place. VDEV_ERROR_INVALID: a missing pointer, no buffers, or a queue
+ * size that is not allowed.
  */
 int vdev_console_backend_init(struct vdev_console_backend *backend,
                               const struct vdev_console_backend_configuration *configuration);

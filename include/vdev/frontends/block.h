@@ -2,10 +2,10 @@
 /*
  * A driver for virtio block devices [VIRTIO 1.4 §5.2] on any transport, offering the block class.
  *
- * The device is not trusted: what it returns is checked, what it does not return times out. A device
- * that breaks the rules, asks for a reset or falls silent is reset and started again; what was in
- * flight fails with VDEV_ERROR_IO (or VDEV_ERROR_TIMEOUT). If it does not start again, it is gone:
- * VDEV_ERROR_ABSENT from then on. Data buffers need bus addresses, else submit returns
+ * The device is not trusted: what it returns is checked, what it does not return times out. A
+ * device that breaks the rules, asks for a reset or falls silent is reset and started again; what
+ * was in flight fails with VDEV_ERROR_IO (or VDEV_ERROR_TIMEOUT). If it does not start again, it is
+ * gone: VDEV_ERROR_ABSENT from then on. Data buffers need bus addresses, else submit returns
  * VDEV_ERROR_INVALID: nothing is copied.
  */
 #ifndef VDEV_FRONTENDS_BLOCK_H
@@ -63,17 +63,17 @@ struct vdev_block_frontend {
 
 /*
  * Take a device through its initialization and read what it is. Waits, for the reset and for the
- * identifier, at most VDEV_VIRTIO_RESET_NANOSECONDS each. What the configuration points to stays the
- * caller's and in place until vdev_block_frontend_stop. VDEV_ERROR_INVALID: a missing pointer, too
- * few requests or pieces, memory too short or misaligned, or a device that describes itself
+ * identifier, at most VDEV_VIRTIO_RESET_NANOSECONDS each. What the configuration points to stays
+ * the caller's and in place until vdev_block_frontend_stop. VDEV_ERROR_INVALID: a missing pointer,
+ * too few requests or pieces, memory too short or misaligned, or a device that describes itself
  * impossibly; else as of vdev_virtio_driver_begin and vdev_virtio_driver_start_queue.
  */
 int vdev_block_frontend_init(struct vdev_block_frontend *frontend,
                              const struct vdev_block_frontend_configuration *configuration);
 
 /*
- * Reset the device and fail with VDEV_ERROR_ABSENT what is in flight or pending. VDEV_ERROR_TIMEOUT:
- * the device does not say that it is reset, and may still use the memory.
+ * Reset the device and fail with VDEV_ERROR_ABSENT what is in flight or pending.
+ * VDEV_ERROR_TIMEOUT: the device does not say that it is reset, and may still use the memory.
  */
 int vdev_block_frontend_stop(struct vdev_block_frontend *frontend);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A driver for virtio console devices [VIRTIO 1.4 §5.3] on any transport, offering the console class.
+ * A driver for virtio console devices [VIRTIO 1.4 §5.3] on any transport, offering the console
+ * class.
  *
- * The device is not trusted: what it returns is checked. A device that breaks the rules or asks for a
- * reset is reset and started again; bytes in flight are lost. If it does not start again it is gone:
- * nothing more is read, and what is written is thrown away, so that no one waits for it forever.
+ * The device is not trusted: what it returns is checked. A device that breaks the rules or asks for
+ * a reset is reset and started again; bytes in flight are lost. If it does not start again it is
+ * gone: nothing more is read, and what is written is thrown away, so that no one waits for it
+ * forever.
  */
 #ifndef VDEV_FRONTENDS_CONSOLE_H
 #define VDEV_FRONTENDS_CONSOLE_H
@@ -36,10 +38,10 @@ struct vdev_console_frontend {
     uint32_t transmit_free; /* a bit for each transmit buffer */
     uint8_t *received;      /* the receive buffer being read; NULL: none */
     uint32_t received_length, received_offset;
-    bool announced; /* `readable` was called, and no read has returned 0 since */
-    bool blocked;   /* a write took less than asked */
-    bool alive;     /* else: gone */
-    bool broken;    /* found while reading or writing; poll will restart the device */
+    bool announced;    /* `readable` was called, and no read has returned 0 since */
+    bool blocked;      /* a write took less than asked */
+    bool alive;        /* else: gone */
+    bool broken;       /* found while reading or writing; poll will restart the device */
     uint32_t restarts; /* modulo 2^32 */
 };
 
