@@ -209,6 +209,40 @@ START_TEST(an_inactive_card_stays_silent_until_power_is_cut)
 }
 END_TEST
 
+START_TEST(an_announced_application_command_is_forgotten_without_power)
+{
+    vdev_sd_card_emulator_power(&card);
+    ck_assert_int_eq(command(55, 0), VDEV_SD_RESPONSE_R1);
+    vdev_sd_card_emulator_power(&card);
+    ck_assert_int_eq(command(41, 0x40ff8000), VDEV_SD_RESPONSE_NONE);
+}
+END_TEST
+
+START_TEST(the_end_of_the_card_shows_in_the_status)
+{
+    const uint8_t *from;
+    uint8_t *to;
+
+    enter(VDEV_SD_TRANSFER);
+    command(18, (RAM_DISK_SECTORS - 1) * 512);
+    vdev_sd_card_emulator_expect(&card, 1024);
+    vdev_block_poll(&disk.block);
+    ck_assert_int_eq(vdev_sd_card_emulator_peek(&card, &from), 512);
+    vdev_sd_card_emulator_take(&card, 512);
+    ck_assert_int_eq(vdev_sd_card_emulator_peek(&card, &from), VDEV_ERROR_RANGE);
+    command(12, 0);
+    ck_assert_uint_eq(answer[0] & OUT_OF_RANGE, OUT_OF_RANGE);
+    command(25, (RAM_DISK_SECTORS - 1) * 512);
+    vdev_sd_card_emulator_expect(&card, 1024);
+    ck_assert_int_eq(vdev_sd_card_emulator_room(&card, &to), 512);
+    vdev_sd_card_emulator_put(&card, 512);
+    vdev_block_poll(&disk.block);
+    ck_assert_int_eq(vdev_sd_card_emulator_room(&card, &to), VDEV_ERROR_RANGE);
+    command(12, 0);
+    ck_assert_uint_eq(answer[0] & OUT_OF_RANGE, OUT_OF_RANGE);
+}
+END_TEST
+
 START_TEST(an_illegal_command_is_told_once)
 {
     enter(VDEV_SD_TRANSFER);
@@ -572,6 +606,8 @@ int main(void)
                         (int)(sizeof commands / sizeof commands[0]));
     tcase_add_test(tests, go_idle_works_from_everywhere);
     tcase_add_test(tests, an_inactive_card_stays_silent_until_power_is_cut);
+    tcase_add_test(tests, an_announced_application_command_is_forgotten_without_power);
+    tcase_add_test(tests, the_end_of_the_card_shows_in_the_status);
     tcase_add_test(tests, an_illegal_command_is_told_once);
     tcase_add_test(tests, another_cards_address_is_not_answered);
     tcase_add_test(tests, each_request_for_an_address_gives_a_new_one);
