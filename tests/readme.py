@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the documents say that can be held against the tree: the README's example is the one that compiles and runs,
+links lead to files, each Debian package is explained, and files and functions that are named exist.
+
+Usage: readme.py SOURCE
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/dependencies.md")
+CODE_FOLDERS = ("include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench")
+
+passed = failed = 0
+
+
+def check(what, good):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print(f"failed: {what}")
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding="utf-8") as text:
+        return text.read()
+
+
+def check_links(root, path, content):
+    for target in re.findall(r"\]\(([^)#\s]+)", content):
+        if "://" not in target:
+            there = os.path.join(root, os.path.dirname(path), target)
+            check(f"{path}: the link to {target} leads somewhere", os.path.exists(there))
+
+
+def check_paths(root, path, content):
+    """Files of the tree named in `code` style, where they stand alone in it."""
+    for name in sorted(set(re.findall(r"`((?:" + "|".join(CODE_FOLDERS) + r"|docs|cross)/[\w./-]*)`", content))):
+        check(f"{path}: there is {name}", os.path.exists(os.path.join(root, name)))
+
+
+def check_functions(path, content, code):
+    for name in sorted(set(re.findall(r"`(vdev_\w+)(?:\(\))?`", content))):
+        check(f"{path}: {name} is in the code", re.search(rf"\b{name}", code) is not None)
+
+
+def main():
+    root = os.path.abspath(sys.argv[1])
+    code = ""
+    for folder in CODE_FOLDERS:
+        for at, _, files in os.walk(os.path.join(root, folder)):
+            for file in files:
+                if file.endswith((".c", ".h", ".S", ".py")):
+                    code += read(root, os.path.join(at, file))
+    for path in DOCUMENTS:
+        content = read(root, path)
+        check_links(root, path, content)
+        check_paths(root, path, content)
+        check_functions(path, content, code)
+
+    blocks = re.findall(r"^```c\n(.*?)^```$", read(root, "README.md"), re.MULTILINE | re.DOTALL)
+    check("README.md shows examples/backend.c as it is", read(root, "examples/backend.c") in blocks)
+
+    packages = re.search(r"required_packages=\((.*?)\)", read(root, "tools/setup/packages.sh"), re.DOTALL)
+    names = packages.group(1).split() if packages else []
+    check("tools/setup/packages.sh has a list of packages", len(names) > 5)
+    dependencies = read(root, "docs/dependencies.md")
+    for name in names:
+        check(f"docs/dependencies.md explains the package {name}", f"`{name}`" in dependencies)
+
+    usage = subprocess.run([os.path.join(root, "run"), "help"], stdout=subprocess.PIPE, text=True).stdout
+    for command in sorted(set(re.findall(r"`?\./run (\w+)", "".join(read(root, path) for path in DOCUMENTS)))):
+        check(f"./run help knows {command}", re.search(rf"^  {command}\b", usage, re.MULTILINE) is not None)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
