@@ -512,6 +512,7 @@ static void check_restarted(void)
     vdev_block_poll(&frontend.block);
     ck_assert_ended(&asked, VDEV_OK);
     ck_assert_uint_eq(frontend.in_flight, 0);
+    ck_assert_uint_eq(frontend.restarts, 1);
 }
 
 START_TEST(init_refuses_what_cannot_be)
@@ -757,6 +758,7 @@ START_TEST(statuses)
     fake_give(&fake, 0, fake_head(&fake, 0, 6), 513);
     vdev_block_poll(&frontend.block);
     ck_assert_ended(&asked, VDEV_ERROR_IO);
+    ck_assert_uint_eq(frontend.malformed, 4); /* all but IOERR and UNSUPP */
 }
 END_TEST
 

@@ -250,7 +250,12 @@ START_TEST(features_beyond_the_64_are_not_ok)
     vdev_virtio_device_accept_word(&device, 0x80000001, 1);
     vdev_virtio_device_set_status(&device, 0xb);
     ck_assert_uint_eq(device.status, 3);
-    negotiate(0);
+    /* A driver of a later version may write the words beyond, as long as it accepts nothing. */
+    vdev_virtio_device_set_status(&device, 0);
+    vdev_virtio_device_set_status(&device, 3);
+    vdev_virtio_device_accept_word(&device, 1, 1);
+    vdev_virtio_device_accept_word(&device, 2, 0);
+    vdev_virtio_device_set_status(&device, 0xb);
     ck_assert_uint_eq(device.status, 0xb);
 }
 END_TEST
