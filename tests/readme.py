@@ -6,6 +6,7 @@ links lead to files, each Debian package is explained, and files and functions t
 Usage: readme.py SOURCE
 """
 
+import glob
 import os
 import re
 import subprocess
@@ -49,6 +50,14 @@ def check_functions(path, content, code):
         check(f"{path}: {name} is in the code", re.search(rf"\b{name}", code) is not None)
 
 
+def check_tests(root, path, content):
+    """A test is named `program: test`, where `program` may be the beginning of the program's name."""
+    for program, name in sorted(set(re.findall(r"`(\w+): (\w+)`", content))):
+        sources = glob.glob(os.path.join(root, "tests", f"{program}*.c"))
+        there = any(f"START_TEST({name})" in read(root, source) for source in sources)
+        check(f"{path}: tests/{program}*.c has a test {name}", there)
+
+
 def main():
     root = os.path.abspath(sys.argv[1])
     code = ""
@@ -62,6 +71,7 @@ def main():
         check_links(root, path, content)
         check_paths(root, path, content)
         check_functions(path, content, code)
+        check_tests(root, path, content)
 
     blocks = re.findall(r"^```c\n(.*?)^```$", read(root, "README.md"), re.MULTILINE | re.DOTALL)
     check("README.md shows examples/backend.c as it is", read(root, "examples/backend.c") in blocks)
