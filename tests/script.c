@@ -198,7 +198,7 @@ END_TEST
 START_TEST(long_message_is_cut_and_terminated)
 {
     static struct vdev_register long_register = {.offset = 0, .widths = VDEV_REGISTER_ANY};
-    static char name[VDEV_SCRIPT_MESSAGE * 2];
+    static char name[VDEV_TESTING_MESSAGE * 2];
     static const uint8_t one[] = {1};
     static const struct vdev_register_table long_table = {
         .registers = &long_register, .count = 1, .index = one, .words = 1};
@@ -210,7 +210,7 @@ START_TEST(long_message_is_cut_and_terminated)
     vdev_script_init(&script, &long_table, steps, 1, NULL, note, &failures);
     vdev_io_write32(&script.io, 0, 1);
     ck_assert_uint_eq(failures, 1);
-    ck_assert_uint_eq(strlen(script.message), VDEV_SCRIPT_MESSAGE - 1);
+    ck_assert_uint_eq(strlen(script.message), VDEV_TESTING_MESSAGE - 1);
 }
 END_TEST
 

@@ -70,6 +70,13 @@ struct vdev_register {
     uint16_t repeat;  /* how many words in a row are this register, as a FIFO's window; 0 means 1 */
 };
 
+/* A named field of a register: for messages, scripts and coverage; never looked at on a trap. */
+struct vdev_register_field {
+    uint32_t offset; /* the register's, of an array its first */
+    uint32_t mask;   /* the field's bits, in a row */
+    const char *name;
+};
+
 /*
  * A device's registers. Constant, shared by all devices of the kind. `index[offset / 4]` is the
  * number of the register at that offset plus 1, or 0 where there is none: written as a constant
@@ -87,6 +94,7 @@ struct vdev_register_table {
      * see vdev_registers_loads. May be NULL.
      */
     const uint8_t *loads;
+    const struct vdev_register_field *fields; /* ended by one without a name; NULL: none named */
 };
 
 /* The values of one device's registers. All of it, and what it points to, is the device's. */
@@ -106,8 +114,9 @@ int vdev_registers_index(const struct vdev_register *registers, size_t count, ui
                          size_t words);
 
 /*
- * Do the table's index and loads agree with its registers? For a test of each constant table.
- * VDEV_OK, or errors as of vdev_registers_index.
+ * Do the table's index, loads and fields agree with its registers? For a test of each constant
+ * table. VDEV_OK, or errors as of vdev_registers_index; VDEV_ERROR_INVALID also for a field without
+ * bits, with bits that are not in a row, or not at a register's offset.
  */
 int vdev_registers_check(const struct vdev_register_table *table);
 
@@ -138,6 +147,14 @@ const struct vdev_register *vdev_registers_find(const struct vdev_register_table
 
 /* Its name, or "unmapped": for messages. */
 const char *vdev_registers_name(const struct vdev_register_table *table, uint32_t offset);
+
+/* The register of that name, or NULL. */
+const struct vdev_register *vdev_registers_by_name(const struct vdev_register_table *table,
+                                                   const char *name);
+
+/* The field of that name in the register at an offset, or NULL. */
+const struct vdev_register_field *vdev_registers_field(const struct vdev_register_table *table,
+                                                       uint32_t offset, const char *name);
 
 /* What software does wrong with an access, by the data sheet; hardware may put up with it. */
 enum vdev_register_violation {

@@ -50,7 +50,7 @@ static void fail(struct vdev_script *script, const struct vdev_access *access, c
     struct text text = text_begin(script->message, sizeof script->message);
     if (access != NULL) {
         text_string(&text, "access ");
-        text_decimal(&text, script->accesses - 1);
+        text_decimal(&text, script->history.count - 1);
         text_string(&text, ", ");
         text_access(&text, script->table, access);
         text_string(&text, ": ");
@@ -66,15 +66,15 @@ static void fail(struct vdev_script *script, const struct vdev_access *access, c
     }
     text_string(&text, "\n  last accesses:");
     uint32_t shown =
-        script->accesses < VDEV_SCRIPT_HISTORY ? script->accesses : VDEV_SCRIPT_HISTORY;
+        script->history.count < VDEV_TESTING_HISTORY ? script->history.count : VDEV_TESTING_HISTORY;
     if (shown == 0) {
         text_string(&text, " none");
     }
-    for (uint32_t n = script->accesses - shown; n != script->accesses; n++) {
+    for (uint32_t n = script->history.count - shown; n != script->history.count; n++) {
         text_string(&text, "\n    ");
         text_decimal(&text, n);
         text_string(&text, ": ");
-        text_access(&text, script->table, &script->history[n % VDEV_SCRIPT_HISTORY]);
+        text_access(&text, script->table, &script->history.access[n % VDEV_TESTING_HISTORY]);
     }
     script->fail(script->context, script->message);
 }
@@ -146,8 +146,8 @@ static void play(struct vdev_script *script, struct vdev_access *access)
         next_step(script);
         reason = "the script is at its end";
     }
-    script->history[script->accesses % VDEV_SCRIPT_HISTORY] = *access;
-    script->accesses++;
+    script->history.access[script->history.count % VDEV_TESTING_HISTORY] = *access;
+    script->history.count++;
     if (reason != NULL) {
         fail(script, access, reason);
         return;
@@ -191,7 +191,7 @@ void vdev_script_init(struct vdev_script *script, const struct vdev_register_tab
     script->fail = fail_function;
     script->context = context;
     script->failed = false;
-    script->accesses = 0;
+    script->history.count = 0;
     script->message[0] = '\0';
 }
 

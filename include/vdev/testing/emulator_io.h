@@ -11,7 +11,7 @@
 #include <vdev/io.h>
 #include <vdev/registers.h>
 #include <vdev/testing/clock.h>
-#include <vdev/testing/script.h>
+#include <vdev/testing/fail.h>
 
 struct vdev_emulator_io_configuration {
     vdev_access_function *access;
