@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a stranger gets: `meson install` into an empty folder, and a program outside the tree that is built from it.
+"""What a stranger gets: `meson install` into an empty folder, and a program outside the tree that
+is built from it.
 
-Tests, of the installed files only: that headers, library and pkg-config's file are there; that each header compiles
-alone, hosted and with nothing but the compiler's own headers; that a program compiles, links and runs through
-pkg-config; that the library holds no variables, exports nothing without its prefix, and needs nothing but mem*.
+Tests, of the installed files only: that headers, library and pkg-config's file are there; that each
+header compiles alone, hosted and with nothing but the compiler's own headers; that a program
+compiles, links and runs through pkg-config; that the library holds no variables, exports nothing
+without its prefix, and needs nothing but mem*.
 Usage: install.py BUILD SOURCE SANITIZE COMPILER...
 """
 
@@ -31,7 +33,9 @@ static int answer(void *device, struct vdev_access *access)
 int main(void)
 {
     unsigned first = 40;
-    struct vdev_bus_window window = {.address = 0x1000, .length = 16, .access = answer, .device = &first};
+    struct vdev_bus_window window = {
+        .address = 0x1000, .length = 16, .access = answer, .device = &first};
+    struct vdev_block_backend_configuration nothing = {0};
     struct vdev_bus bus;
     struct vdev_block_backend backend;
     struct vdev_fdt tree;
@@ -39,8 +43,9 @@ int main(void)
     uint32_t value = 0;
 
     /* A back-end over nothing, and a tree that is none, are refused: both are linked and run. */
-    if (vdev_bus_init(&bus, &window, 1) != VDEV_OK || vdev_bus_read(&bus, 0x1002, 2, &value) != VDEV_OK ||
-        vdev_block_backend_init(&backend, &(struct vdev_block_backend_configuration){0}) != VDEV_ERROR_INVALID ||
+    if (vdev_bus_init(&bus, &window, 1) != VDEV_OK ||
+        vdev_bus_read(&bus, 0x1002, 2, &value) != VDEV_OK ||
+        vdev_block_backend_init(&backend, &nothing) != VDEV_ERROR_INVALID ||
         vdev_fdt_open(&tree, PROGRAM_NAME, sizeof PROGRAM_NAME, &error) == VDEV_OK) {
         return 1;
     }
@@ -50,8 +55,10 @@ int main(void)
 """
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
 # What a freestanding compiler brings along [C11 4.6]; anything else would be somebody's system.
-FREESTANDING = {"float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
-                "stdint.h", "stdnoreturn.h"}
+FREESTANDING = {
+    *("float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h"),
+    *("stddef.h", "stdint.h", "stdnoreturn.h"),
+}
 NEEDED = {"memcpy", "memmove", "memset", "memcmp", "_GLOBAL_OFFSET_TABLE_"}
 # text_ is the test kit's writer of messages, which no public header declares.
 PREFIXES = ("vdev_", "text_")
@@ -69,7 +76,9 @@ def check(what, good, details=""):
 
 
 def run(command, **options):
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options
+    )
 
 
 def find(folder, name):
@@ -89,19 +98,21 @@ def check_headers(include, headers, compiler, scratch):
     arm = shutil.which("arm-none-eabi-gcc")
     if arm:
         arm_own = run([arm, "-print-file-name=include"]).stdout.strip()
-        ways.append(("freestanding for ARM", [arm], ["-march=armv7-a", "-ffreestanding", "-nostdinc", "-isystem",
-                                                    arm_own]))
+        options = ["-march=armv7-a", "-ffreestanding", "-nostdinc", "-isystem", arm_own]
+        ways.append(("freestanding for ARM", [arm], options))
     source = os.path.join(scratch, "alone.c")
     for header in headers:
         with open(os.path.join(include, header)) as text:
             included = re.findall(r'^\s*#\s*include\s*[<"]([^>"]+)', text.read(), re.MULTILINE)
         foreign = [name for name in included if name not in FREESTANDING and name not in headers]
-        check(f"{header} includes only the compiler's and the library's headers", not foreign, " ".join(foreign))
+        what = f"{header} includes only the compiler's and the library's headers"
+        check(what, not foreign, " ".join(foreign))
         with open(source, "w") as text:
             # Twice: it has to guard itself. And something of its own, since C has no empty files.
             text.write(f"#include <{header}>\n#include <{header}>\nextern int alone;\n")
         for way, command, options in ways:
-            result = run([*command, *WARNINGS, "-Wundef", *options, "-I", include, "-fsyntax-only", source])
+            where = ["-I", include, "-fsyntax-only", source]
+            result = run([*command, *WARNINGS, "-Wundef", *options, *where])
             check(f"{header} compiles alone, {way}", result.returncode == 0, result.stdout)
 
 
@@ -112,7 +123,8 @@ def check_program(prefix, compiler, sanitize, scratch):
         return
     # The folder that it was installed into is not the prefix that it was configured for.
     environment = dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(pc[0]))
-    result = run(["pkg-config", f"--define-variable=prefix={prefix}", "--cflags", "--libs", "vdev"], env=environment)
+    moved = f"--define-variable=prefix={prefix}"
+    result = run(["pkg-config", moved, "--cflags", "--libs", "vdev"], env=environment)
     check("pkg-config knows vdev", result.returncode == 0, result.stdout)
     flags = result.stdout.split()
     for flag in flags:
@@ -123,12 +135,14 @@ def check_program(prefix, compiler, sanitize, scratch):
         text.write(PROGRAM)
     # A library built for the sanitizers needs them of its program too.
     instrument = [] if sanitize == "none" else [f"-fsanitize={sanitize}"]
-    result = run([*compiler, *WARNINGS, *instrument, '-DPROGRAM_NAME="a stranger, who is no device tree"', source, "-o",
-                  program, *flags])
-    check("a program outside the tree compiles and links through pkg-config", result.returncode == 0, result.stdout)
+    name = '-DPROGRAM_NAME="a stranger, who is no device tree"'
+    result = run([*compiler, *WARNINGS, *instrument, name, source, "-o", program, *flags])
+    what = "a program outside the tree compiles and links through pkg-config"
+    check(what, result.returncode == 0, result.stdout)
     if result.returncode == 0:
         result = run([program])
-        check("that program runs", result.returncode == 0 and result.stdout == "42 RANGE\n", result.stdout)
+        good = result.returncode == 0 and result.stdout == "42 RANGE\n"
+        check("that program runs", good, result.stdout)
 
 
 def check_symbols(library):
@@ -147,14 +161,16 @@ def check_symbols(library):
         if kind.isupper():
             defined.add(name)
         # Constants that hold addresses stand in .data.rel.ro until the program is relocated.
-        if section.startswith((".bss", ".data", "*COM*")) and not section.startswith(".data.rel.ro"):
+        constant = section.startswith(".data.rel.ro")
+        if section.startswith((".bss", ".data", "*COM*")) and not constant:
             variables.append(f"{member}: {name}")
     check("the library defines symbols at all", len(defined) > 10)
     check("the library has no variables", not variables, "\n".join(variables))
     strange = sorted(name for name in defined if not name.startswith(PREFIXES))
     check("all that the library exports begins with vdev_", not strange, " ".join(strange))
     missing = sorted(undefined - defined - NEEDED)
-    check("the library needs nothing but mem*, and its device tree part libfdt", not missing, " ".join(missing))
+    what = "the library needs nothing but mem*, and its device tree part libfdt"
+    check(what, not missing, " ".join(missing))
 
 
 def main():
@@ -164,13 +180,15 @@ def main():
         result = run(["meson", "install", "-C", build, "--no-rebuild", "--destdir", destination])
         check("meson installs", result.returncode == 0, result.stdout)
         # ROOT/usr/local, or whatever the build was configured for.
-        top = [os.path.dirname(os.path.dirname(os.path.dirname(path))) for path in find(destination, "status.h")]
+        found = find(destination, "status.h")
+        top = [os.path.normpath(os.path.join(path, "..", "..", "..")) for path in found]
         check("the headers are installed once", len(top) == 1)
         if top:
             prefix = top[0]
             include = os.path.join(prefix, "include")
             headers = headers_of(include)
-            check("all public headers are installed", headers == headers_of(os.path.join(source, "include")))
+            there = headers_of(os.path.join(source, "include"))
+            check("all public headers are installed", headers == there)
             check_headers(include, headers, compiler, scratch)
             check_program(prefix, compiler, sanitize, scratch)
             library = find(prefix, "libvdev.a")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the documents say that can be held against the tree: the README's example is the one that compiles and runs,
-links lead to files, each Debian package is explained, and files and functions that are named exist.
+"""What the documents say that can be held against the tree: the README's example is the one that
+compiles and runs, links lead to files, each Debian package is explained, and files, functions and
+tests that are named exist.
 
 Usage: readme.py SOURCE
 """
@@ -12,7 +13,13 @@ import re
 import subprocess
 import sys
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/dependencies.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/architecture.md",
+    "docs/dependencies.md",
+)
 CODE_FOLDERS = ("include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench")
 
 passed = failed = 0
@@ -41,7 +48,8 @@ def check_links(root, path, content):
 
 def check_paths(root, path, content):
     """Files of the tree named in `code` style, where they stand alone in it."""
-    for name in sorted(set(re.findall(r"`((?:" + "|".join(CODE_FOLDERS) + r"|docs|cross)/[\w./-]*)`", content))):
+    folders = "|".join([*CODE_FOLDERS, "docs", "cross"])
+    for name in sorted(set(re.findall(rf"`((?:{folders})/[\w./-]*)`", content))):
         check(f"{path}: there is {name}", os.path.exists(os.path.join(root, name)))
 
 
@@ -51,7 +59,7 @@ def check_functions(path, content, code):
 
 
 def check_tests(root, path, content):
-    """A test is named `program: test`, where `program` may be the beginning of the program's name."""
+    """A test is named `program: test`; `program` may be the beginning of the program's name."""
     for program, name in sorted(set(re.findall(r"`(\w+): (\w+)`", content))):
         sources = glob.glob(os.path.join(root, "tests", f"{program}*.c"))
         there = any(f"START_TEST({name})" in read(root, source) for source in sources)
@@ -76,16 +84,20 @@ def main():
     blocks = re.findall(r"^```c\n(.*?)^```$", read(root, "README.md"), re.MULTILINE | re.DOTALL)
     check("README.md shows examples/backend.c as it is", read(root, "examples/backend.c") in blocks)
 
-    packages = re.search(r"required_packages=\((.*?)\)", read(root, "tools/setup/packages.sh"), re.DOTALL)
+    script = read(root, "tools/setup/packages.sh")
+    packages = re.search(r"required_packages=\((.*?)\)", script, re.DOTALL)
     names = packages.group(1).split() if packages else []
     check("tools/setup/packages.sh has a list of packages", len(names) > 5)
     dependencies = read(root, "docs/dependencies.md")
     for name in names:
         check(f"docs/dependencies.md explains the package {name}", f"`{name}`" in dependencies)
 
-    usage = subprocess.run([os.path.join(root, "run"), "help"], stdout=subprocess.PIPE, text=True).stdout
-    for command in sorted(set(re.findall(r"`?\./run (\w+)", "".join(read(root, path) for path in DOCUMENTS)))):
-        check(f"./run help knows {command}", re.search(rf"^  {command}\b", usage, re.MULTILINE) is not None)
+    command_line = [os.path.join(root, "run"), "help"]
+    usage = subprocess.run(command_line, stdout=subprocess.PIPE, text=True).stdout
+    texts = "".join(read(root, path) for path in DOCUMENTS)
+    for command in sorted(set(re.findall(r"`?\./run (\w+)", texts))):
+        known = re.search(rf"^  {command}\b", usage, re.MULTILINE)
+        check(f"./run help knows {command}", known is not None)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

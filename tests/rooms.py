@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which room of the tree may use which: docs/architecture.md as a test. It reads files and runs nothing.
+"""Which room of the tree may use which: docs/architecture.md as a test. It only reads files.
 
 Usage: rooms.py SOURCE [--self-test]; with the latter it tests itself on trees that break each rule.
 """
@@ -12,10 +12,15 @@ import sys
 import tempfile
 
 # What a freestanding compiler brings along [C11 4.6].
-FREESTANDING = {"float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h",
-                "stdint.h", "stdnoreturn.h"}
+FREESTANDING = {
+    *("float.h", "iso646.h", "limits.h", "stdalign.h", "stdarg.h", "stdatomic.h", "stdbool.h"),
+    *("stddef.h", "stdint.h", "stdnoreturn.h"),
+}
 # Public headers that every room knows: the core, and the device classes.
-COMMON = {"block", "buffer", "bus", "clock", "console", "interrupt", "io", "memory", "sd_host", "status"}
+COMMON = {
+    *("block", "console", "sd_host"),
+    *("buffer", "bus", "clock", "interrupt", "io", "memory", "status"),
+}
 # Each room of src/, and the rooms that it may use beside itself and the core.
 ROOMS = {
     "core": set(),
@@ -30,11 +35,18 @@ ROOMS = {
     "testing": {"registers"},
 }
 # Where a public header belongs that does not stand in a folder of its room's name.
-HEADER_ROOMS = {"registers": "registers", "virtqueue": "ring", "virtio": "virtio", "virtio_driver": "virtio",
-                "virtio_mmio": "transport", "fdt": "fdt"}
+HEADER_ROOMS = {
+    "registers": "registers",
+    "virtqueue": "ring",
+    "virtio": "virtio",
+    "virtio_driver": "virtio",
+    "virtio_mmio": "transport",
+    "fdt": "fdt",
+}
 # Layouts and constants of the Linux UAPI headers, where rings and virtio devices are made.
 UAPI_ROOMS = {"ring", "virtio", "transport", "backends", "frontends"}
 LONGEST = 700  # lines
+SPDX_TEXT = "SPDX-License-Identifier: BSD-2-Clause"
 # Longer already, and not to be joined by others; who splits one takes it off.
 TOO_LONG = {"tests/backend_block.c", "tests/frontend_block.c", "tests/pl181_emulator.c"}
 SOURCES = (".c", ".h", ".S", ".py", ".sh", ".ld", ".dts")
@@ -63,7 +75,9 @@ def allowed(path, quote, name):
     if top == "hyp":
         return name.startswith("vdev/") if quote == "<" else "/" not in name
     if top == "drivers":
-        return room_of_header(name) in {"core", "drivers"} if name.startswith("vdev/") else name == "core/mem.h"
+        if name.startswith("vdev/"):
+            return room_of_header(name) in {"core", "drivers"}
+        return name == "core/mem.h"
     room = parts[1]
     rooms = {"core", room} | ROOMS[room]
     if name.startswith("vdev/"):
@@ -72,8 +86,10 @@ def allowed(path, quote, name):
         return room in UAPI_ROOMS
     if quote == '"':
         return name.split("/")[0] in rooms
-    # Its users of libfdt, the two headers that libfdt itself asks for, and the one place that declares mem*.
-    return (name == "libfdt.h" and room == "fdt") or (name == "string.h" and path == "src/core/mem.h")
+    # The one user of libfdt, and the one place that declares mem*.
+    if name == "libfdt.h":
+        return room == "fdt"
+    return name == "string.h" and path == "src/core/mem.h"
 
 
 def violations(root, files):
@@ -89,10 +105,11 @@ def violations(root, files):
         if lines > LONGEST and path not in TOO_LONG:
             found.append(f"{path}: {lines} lines, {LONGEST} are the most")
         script = content.startswith("#!") and not path.endswith(SOURCES)
-        if (path.endswith(SOURCES + ("meson.build",)) or script) and content.strip() \
-                and "SPDX-License-Identifier: BSD-2-Clause" not in "\n".join(content.split("\n", 3)[:3]):
+        named = path.endswith(SOURCES + ("meson.build",)) or script
+        if named and content.strip() and SPDX_TEXT not in "".join(content.splitlines()[:3]):
             found.append(f"{path}: no SPDX line at its beginning")
-        if path.split("/")[0] not in ("include", "hyp", "drivers", "src") or not path.endswith((".c", ".h", ".S")):
+        inside = path.split("/")[0] in ("include", "hyp", "drivers", "src")
+        if not inside or not path.endswith((".c", ".h", ".S")):
             continue
         if path.startswith("src/") and path.split("/")[1] not in ROOMS:
             found.append(f"{path}: a room that tests/rooms.py does not know")
@@ -100,14 +117,20 @@ def violations(root, files):
         includes = INCLUDE.findall(content)
         if len(includes) != len(ANY_INCLUDE.findall(content)):
             found.append(f"{path}: an #include that is not of a name")
-        found += [f"{path}: may not include {name}" for quote, name in includes if not allowed(path, quote, name)]
+        for quote, name in includes:
+            if not allowed(path, quote, name):
+                found.append(f"{path}: may not include {name}")
     return found
 
 
 def project_files(root):
     """What is under version control, or all there is where git or the history is missing."""
-    result = subprocess.run(["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
-                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    result = subprocess.run(
+        ["git", "-c", f"safe.directory={root}", "-C", root, "ls-files", "-z"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     if result.returncode == 0 and result.stdout:
         return sorted(set(result.stdout.split("\0")) - {""})
     found = []
@@ -153,7 +176,8 @@ def self_test():
             with open(os.path.join(root, path), "w") as out:
                 out.write(content)
             found = violations(root, project_files(root))
-        if expected is None and found or expected is not None and not any(expected in line for line in found):
+        good = not found if expected is None else any(expected in line for line in found)
+        if not good:
             failures.append(f"{path} with {content.splitlines()[-1]!r}: {found}")
     return len(BROKEN) - len(failures), failures
 
