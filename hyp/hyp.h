@@ -25,6 +25,7 @@
 #define BOARD_GICV        0x2c006000u
 #define BOARD_UART0       0x1c090000u
 #define BOARD_UART1       0x1c0a0000u
+#define BOARD_UART2       0x1c0b0000u
 #define BOARD_CARD        0x1c050000u
 #define BOARD_SYSTEM      0x1c010000u /* power-off: SYS_CFGDATA, SYS_CFGCTRL */
 #define BOARD_MEMORY      0x80000000u
@@ -37,16 +38,19 @@ enum board_interrupt {
     BOARD_INTERRUPT_TIMER = 26,       /* the hypervisor's */
     BOARD_INTERRUPT_GUEST_TIMER = 27, /* virtual timer */
     BOARD_INTERRUPT_UART0 = 32 + 5,
+    BOARD_INTERRUPT_UART2 = 32 + 7,
     BOARD_INTERRUPT_CARD0 = 32 + 9,
     BOARD_INTERRUPT_CARD1 = 32 + 10,
     BOARD_INTERRUPTS = 96,
 };
 
 /* The real drivers of the hypervisor; a device that the guest owns has none. devices.c */
-void board_console_start(void);
-void board_card_start(void);
-struct vdev_console *board_console(void);
+/* The console on UART0 or, with 1, on UART2; and the card. Started when they are first asked for. */
+struct vdev_console *board_console(unsigned number);
 struct vdev_block *board_card(void);
+/* Call `ring` when the clock passes `deadline`, once; UINT64_MAX: not at all. */
+enum board_alarm { BOARD_ALARM_CARD, BOARD_ALARM_GUEST, BOARD_ALARMS };
+void board_alarm(enum board_alarm alarm, uint64_t deadline, void (*ring)(void));
 void board_power_off(void) __attribute__((noreturn));
 extern const struct vdev_clock board_clock;
 
@@ -89,7 +93,7 @@ int count_mark_access(void *device, struct vdev_access *access);
 
 /* ---- the virtual machine: vm.c ---- */
 
-#define VM_WINDOWS 4u /* interrupt distributor, marks, console, disk */
+#define VM_WINDOWS 12u
 
 /* What a trap looks at comes first, close together. */
 struct vm {

@@ -1,52 +1,36 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Building the virtual machine that the system description asks for: its memory, its devices in
- * their arrangements, its own device tree, its kernel. This is where the library's parts are put
- * together; nothing here runs once the guest does.
+ * Building the virtual machine that the system description asks for: its memory, its boot files, its
+ * own device tree. What each device node becomes is in machine.c and beagle.c. Nothing here runs once
+ * the guest does.
  */
-#include <vdev/backends/block.h>
-#include <vdev/backends/console.h>
-#include <vdev/emulators/pl011.h>
-#include <vdev/emulators/pl181.h>
 #include <vdev/fdt.h>
 #include <vdev/status.h>
-#include <vdev/virtio_mmio.h>
 
 #include "hyp.h"
+#include "machine.h"
 
 enum {
     SECTION = 0x200000,
-    /* Where in the guest's memory its boot files go: the kernel moves itself down from there. */
-    KERNEL_OFFSET = 0x04000000,
+    /* Where in the guest's memory its boot files go; the kernel, as its machine says. */
     INITRD_OFFSET = 0x06000000,
     TREE_OFFSET = 0x0a000000,
     TREE_SIZE = 0x4000,
     DESCRIPTION_SIZE = 0x10000,
     MARK_ADDRESS = 0x1c130600, /* an idle virtio-mmio slot of the board */
     MARK_LENGTH = 0x200,
-    SPI = 32,
-    QUEUE_SIZE = 128,
-    BLOCK_SLOTS = 16,
-    BLOCK_BUFFERS = 128, /* in each request */
-    CONSOLE_BUFFERS = 16,
-    CARD_BUFFER = 16384,
+    WINDOW_LENGTH = 8192, /* at most: what there are counters for */
 };
 
 struct vm vm;
 
 static struct vdev_fdt description;
 static struct vdev_fdt_error error;
-static struct vdev_guest_device guest_devices[2];
+static struct vdev_guest_device guest_devices[MACHINE_DEVICES];
 static size_t guest_device_count;
+static const struct machine *machine;
 
-static struct vdev_interrupt_line console_line;
-static struct vdev_pl011_emulator pl011;
-static struct vdev_pl181_emulator pl181;
-static struct vdev_console_backend console_backend;
-static struct vdev_block_backend block_backend;
-static struct vdev_virtio_mmio console_mmio, block_mmio;
-
-static struct vdev_register_count counters[VM_WINDOWS][1024];
+static struct vdev_register_count counters[VM_WINDOWS][WINDOW_LENGTH / 4];
 
 static void __attribute__((noreturn)) mistake(void)
 {
@@ -63,6 +47,12 @@ static uint32_t number(int node, const char *property, unsigned index)
     return value;
 }
 
+static bool has(int node, const char *property)
+{
+    int length;
+    return vdev_fdt_property(&description, node, property, &length) != NULL;
+}
+
 static bool same(const char *a, const char *b)
 {
     while (*a != '\0' && *a == *b) {
@@ -77,21 +67,33 @@ static void refuse_node(int node, const char *why)
     log_stop("vdev: system description: node %s: %s", vdev_fdt_name(&description, node), why);
 }
 
-/* Returns the window, in its place until the next one is added. */
-static struct vdev_bus_window *add_window(const char *name, uint32_t address, uint32_t length,
-                                          vdev_access_function *access, void *device)
+void vm_check(int status, const struct place *place)
+{
+    if (status != 0) {
+        log_stop("vdev: device at %x: %s", (unsigned)place->address, vdev_status_name(status));
+    }
+}
+
+struct vdev_interrupt_line vm_line(const struct place *place)
+{
+    return machine->line(place->interrupt);
+}
+
+struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,
+                                      vdev_access_function *access, void *device)
 {
     unsigned at = vm.window_count;
 
-    if (at == VM_WINDOWS) {
-        log_stop("vdev: more than %u emulated devices", VM_WINDOWS);
+    if (at == VM_WINDOWS || place->length > WINDOW_LENGTH) {
+        log_stop("vdev: %s at %x: one device too many, or more than %u bytes of registers", name,
+                 (unsigned)place->address, (unsigned)WINDOW_LENGTH);
     }
-    for (; at != 0 && vm.windows[at - 1].address > address; at--) {
+    for (; at != 0 && vm.windows[at - 1].address > place->address; at--) {
         vm.windows[at] = vm.windows[at - 1];
     }
     vm.windows[at] = (struct vdev_bus_window){
-        .address = address,
-        .length = length,
+        .address = place->address,
+        .length = place->length,
         .access = access,
         .device = device,
         .name = name,
@@ -101,148 +103,51 @@ static struct vdev_bus_window *add_window(const char *name, uint32_t address, ui
     return &vm.windows[at];
 }
 
-static struct vdev_interrupt_line line(uint32_t spi)
-{
-    return (struct vdev_interrupt_line){
-        .set = vdev_gic_distributor_set_line,
-        .controller = &vm.distributor,
-        .number = SPI + spi,
-    };
-}
-
-/* ---- devices: what each node becomes ---- */
-
-struct place {
-    uint32_t address;
-    uint32_t length;
-    uint32_t spi;
-};
-
-static void check(int status, int node)
-{
-    if (status != 0) {
-        refuse_node(node, vdev_status_name(status));
-    }
-}
-
-static void own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last)
-{
-    stage2_map_device(place->address, physical, 4096);
-    for (uint32_t interrupt = first; interrupt <= last; interrupt++) {
-        gic_forward(interrupt);
-    }
-}
-
-static void pure_console(int node, const struct place *place)
-{
-    board_console_start();
-    console_line = line(place->spi);
-    const struct vdev_pl011_emulator_configuration configuration = {
-        .console = board_console(),
-        .interrupt = &console_line,
-        .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
-        .running = true,
-    };
-    check(vdev_pl011_emulator_init(&pl011, &configuration), node);
-    vdev_registers_loads(&pl011.bank, add_window("pl011", place->address, place->length,
-                                                 vdev_pl011_emulator_access, &pl011));
-}
-
-static void para_console(int node, const struct place *place)
-{
-    static struct vdev_buffer buffers[CONSOLE_BUFFERS];
-
-    board_console_start();
-    const struct vdev_console_backend_configuration configuration = {
-        .memory = &vm.memory,
-        .console = board_console(),
-        .buffers = buffers,
-        .buffer_count = CONSOLE_BUFFERS,
-        .queue_size = QUEUE_SIZE,
-    };
-    check(vdev_console_backend_init(&console_backend, &configuration), node);
-    check(vdev_virtio_mmio_init(&console_mmio, &console_backend.device, line(place->spi)), node);
-    add_window("virtio-console", place->address, place->length, vdev_virtio_mmio_access,
-               &console_mmio);
-}
-
-static void pure_disk(int node, const struct place *place)
-{
-    static uint32_t buffer[CARD_BUFFER / 4];
-
-    board_card_start();
-    const struct vdev_pl181_emulator_configuration configuration = {
-        .block = board_card(),
-        .interrupt = {line(place->spi), line(place->spi + 1)},
-        .buffer = buffer,
-        .buffer_length = sizeof buffer,
-    };
-    check(vdev_pl181_emulator_init(&pl181, &configuration), node);
-    add_window("pl181", place->address, place->length, vdev_pl181_emulator_access, &pl181);
-}
-
-static void para_disk(int node, const struct place *place)
-{
-    static struct vdev_block_backend_slot slots[BLOCK_SLOTS];
-    static struct vdev_buffer buffers[BLOCK_SLOTS * BLOCK_BUFFERS];
-
-    board_card_start();
-    const struct vdev_block_backend_configuration configuration = {
-        .memory = &vm.memory,
-        .block = board_card(),
-        .slots = slots,
-        .slot_count = BLOCK_SLOTS,
-        .buffers = buffers,
-        .buffers_per_slot = BLOCK_BUFFERS,
-        .queue_size = QUEUE_SIZE,
-    };
-    check(vdev_block_backend_init(&block_backend, &configuration), node);
-    check(vdev_virtio_mmio_init(&block_mmio, &block_backend.device, line(place->spi)), node);
-    add_window("virtio-block", place->address, place->length, vdev_virtio_mmio_access,
-               &block_mmio);
-}
+/* ---- devices ---- */
 
 static void build_device(int node)
 {
-    const char *name = vdev_fdt_name(&description, node);
-    bool console = same(name, "console");
-    bool virtio = vdev_fdt_compatible(&description, node, "virtio,mmio");
-    bool real = vdev_fdt_compatible(&description, node, console ? "arm,pl011" : "arm,pl181");
     const struct place place = {
+        .node = node,
         .address = number(node, "reg", 0),
         .length = number(node, "reg", 1),
-        .spi = number(node, "interrupts", 0),
+        .interrupt = has(node, "interrupts") ? number(node, "interrupts", 0) : 0,
     };
     const char *arrangement;
 
     if (vdev_fdt_string(&description, node, "arrangement", 0, &arrangement) != 0) {
         mistake();
     }
-    if (!console && !same(name, "disk")) {
-        refuse_node(node, "no such device: console and disk are known");
-    } else if (real && same(arrangement, "vm-owned")) {
-        own(&place, console ? BOARD_UART0 : BOARD_CARD,
-            console ? BOARD_INTERRUPT_UART0 : BOARD_INTERRUPT_CARD0,
-            console ? BOARD_INTERRUPT_UART0 : BOARD_INTERRUPT_CARD1);
-    } else if (real && same(arrangement, "pure")) {
-        (console ? pure_console : pure_disk)(node, &place);
-    } else if (virtio && same(arrangement, "para")) {
-        (console ? para_console : para_disk)(node, &place);
-    } else {
+    const struct device_kind *kind = NULL;
+    bool known = false;
+    for (const struct device_kind *each = machine_kinds; each->compatible != NULL; each++) {
+        if (same(vdev_fdt_name(&description, node), each->node)) {
+            known = true;
+            if (vdev_fdt_compatible(&description, node, each->compatible) &&
+                same(arrangement, each->arrangement)) {
+                kind = each;
+            }
+        }
+    }
+    if (!known) {
+        refuse_node(node, "no such device is known");
+    }
+    if (kind == NULL) {
         refuse_node(node, "this arrangement does not go with this kind of device");
     }
-    if (guest_device_count == sizeof guest_devices / sizeof guest_devices[0]) {
-        refuse_node(node, "one device too many");
+    kind->build(&place);
+    if (kind->in_tree) {
+        if (guest_device_count == MACHINE_DEVICES) {
+            refuse_node(node, "one device too many");
+        }
+        guest_devices[guest_device_count++] = (struct vdev_guest_device){
+            .kind = kind->tree_kind,
+            .address = place.address,
+            .size = place.length,
+            .spi = place.interrupt,
+            .second_spi = place.interrupt + 1,
+        };
     }
-    guest_devices[guest_device_count++] = (struct vdev_guest_device){
-        .kind = virtio    ? VDEV_GUEST_VIRTIO_MMIO
-                : console ? VDEV_GUEST_PL011
-                          : VDEV_GUEST_PL181,
-        .address = place.address,
-        .size = place.length,
-        .spi = place.spi,
-        .second_spi = place.spi + 1,
-    };
 }
 
 /* ---- memory and boot files ---- */
@@ -310,10 +215,28 @@ static void build_tree(int node, uint32_t initrd_length)
     }
 }
 
+static void find_machine(int node)
+{
+    static const struct machine *const machines[] = {&machine_virt};
+    const char *name = machine_virt.name;
+
+    if (has(node, "machine") &&
+        vdev_fdt_string(&description, node, "machine", 0, &name) != 0) {
+        mistake();
+    }
+    for (size_t i = 0; i < sizeof machines / sizeof machines[0]; i++) {
+        if (same(name, machines[i]->name)) {
+            machine = machines[i];
+            return;
+        }
+    }
+    refuse_node(node, "no such machine is known");
+}
+
 void vm_build(void)
 {
+    static const struct place mark = {.address = MARK_ADDRESS, .length = MARK_LENGTH};
     const void *blob = (const void *)BOARD_DESCRIPTION;
-    int length;
 
     if (vdev_fdt_open(&description, blob, DESCRIPTION_SIZE, &error) != 0) {
         log_stop("vdev: no system description at %x: %s", BOARD_DESCRIPTION, error.reason);
@@ -324,15 +247,9 @@ void vm_build(void)
     }
     build_memory(node);
     stage2_init();
-    if (vdev_gic_distributor_init(&vm.distributor, BOARD_INTERRUPTS, &gic_virtual_interface,
-                                  NULL) != 0) {
-        log_stop("vdev: interrupt distributor");
-    }
-    add_window("gicd", BOARD_GICD, 4096, vdev_gic_distributor_access, &vm.distributor);
-    add_window("mark", MARK_ADDRESS, MARK_LENGTH, count_mark_access, NULL);
-    stage2_map_device(BOARD_GICC, BOARD_GICV, 8192);
-    gic_forward(BOARD_INTERRUPT_GUEST_TIMER);
-
+    find_machine(node);
+    vm_add_window("mark", &mark, count_mark_access, NULL);
+    machine->begin();
     for (int child = vdev_fdt_child(&description, node); child >= 0;
          child = vdev_fdt_sibling(&description, child)) {
         build_device(child);
@@ -341,12 +258,15 @@ void vm_build(void)
         log_stop("vdev: the guest's devices overlap");
     }
 
-    copy_file(node, "kernel", KERNEL_OFFSET, INITRD_OFFSET - KERNEL_OFFSET);
-    uint32_t initrd = 0;
-    if (vdev_fdt_property(&description, node, "initrd", &length) != NULL) {
-        initrd = copy_file(node, "initrd", INITRD_OFFSET, TREE_OFFSET - INITRD_OFFSET);
+    uint32_t room = machine->tree ? INITRD_OFFSET : vm.ram_size;
+    copy_file(node, "kernel", machine->kernel_offset, room - machine->kernel_offset);
+    vm.entry = vm.ram_address + machine->kernel_offset;
+    if (machine->tree) {
+        uint32_t initrd = 0;
+        if (has(node, "initrd")) {
+            initrd = copy_file(node, "initrd", INITRD_OFFSET, TREE_OFFSET - INITRD_OFFSET);
+        }
+        build_tree(node, initrd);
+        vm.tree = vm.ram_address + TREE_OFFSET;
     }
-    build_tree(node, initrd);
-    vm.entry = vm.ram_address + KERNEL_OFFSET;
-    vm.tree = vm.ram_address + TREE_OFFSET;
 }

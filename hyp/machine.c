@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtual machine that Linux runs in, and what each of its devices becomes: here the library's
+ * parts are put together, real driver below, emulator or back-end above.
+ */
+#include <vdev/backends/block.h>
+#include <vdev/backends/console.h>
+#include <vdev/emulators/pl011.h>
+#include <vdev/emulators/pl181.h>
+#include <vdev/virtio_mmio.h>
+
+#include "machine.h"
+
+enum {
+    SPI = 32,
+    QUEUE_SIZE = 128,
+    BLOCK_SLOTS = 16,
+    BLOCK_BUFFERS = 128, /* in each request */
+    CONSOLE_BUFFERS = 16,
+    CARD_BUFFER = 16384,
+};
+
+/* ---- interrupts ---- */
+
+static void begin(void)
+{
+    static const struct place distributor = {.address = BOARD_GICD, .length = 4096};
+
+    vm_check(vdev_gic_distributor_init(&vm.distributor, BOARD_INTERRUPTS, &gic_virtual_interface,
+                                       NULL),
+             &distributor);
+    vm_add_window("gicd", &distributor, vdev_gic_distributor_access, &vm.distributor);
+    stage2_map_device(BOARD_GICC, BOARD_GICV, 8192);
+    gic_forward(BOARD_INTERRUPT_GUEST_TIMER);
+}
+
+static struct vdev_interrupt_line line(uint32_t number)
+{
+    return (struct vdev_interrupt_line){
+        .set = vdev_gic_distributor_set_line,
+        .controller = &vm.distributor,
+        .number = SPI + number,
+    };
+}
+
+const struct machine machine_virt = {
+    .name = "virt",
+    .begin = begin,
+    .line = line,
+    .kernel_offset = 0x04000000, /* the kernel moves itself down from there */
+    .tree = true,
+};
+
+/* ---- console ---- */
+
+static void own_console(const struct place *place)
+{
+    stage2_map_device(place->address, BOARD_UART0, 4096);
+    gic_forward(BOARD_INTERRUPT_UART0);
+}
+
+static void pure_console(const struct place *place)
+{
+    static struct vdev_pl011_emulator pl011;
+    static struct vdev_interrupt_line interrupt;
+
+    interrupt = vm_line(place);
+    const struct vdev_pl011_emulator_configuration configuration = {
+        .console = board_console(0),
+        .interrupt = &interrupt,
+        .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
+        .running = true,
+    };
+    vm_check(vdev_pl011_emulator_init(&pl011, &configuration), place);
+    vdev_registers_loads(&pl011.bank,
+                         vm_add_window("pl011", place, vdev_pl011_emulator_access, &pl011));
+}
+
+static void para_console(const struct place *place)
+{
+    static struct vdev_console_backend backend;
+    static struct vdev_virtio_mmio mmio;
+    static struct vdev_buffer buffers[CONSOLE_BUFFERS];
+
+    const struct vdev_console_backend_configuration configuration = {
+        .memory = &vm.memory,
+        .console = board_console(0),
+        .buffers = buffers,
+        .buffer_count = CONSOLE_BUFFERS,
+        .queue_size = QUEUE_SIZE,
+    };
+    vm_check(vdev_console_backend_init(&backend, &configuration), place);
+    vm_check(vdev_virtio_mmio_init(&mmio, &backend.device, vm_line(place)), place);
+    vm_add_window("virtio-console", place, vdev_virtio_mmio_access, &mmio);
+}
+
+/* ---- disk ---- */
+
+static void own_disk(const struct place *place)
+{
+    stage2_map_device(place->address, BOARD_CARD, 4096);
+    gic_forward(BOARD_INTERRUPT_CARD0);
+    gic_forward(BOARD_INTERRUPT_CARD1);
+}
+
+static void pure_disk(const struct place *place)
+{
+    static struct vdev_pl181_emulator pl181;
+    static uint32_t buffer[CARD_BUFFER / 4];
+
+    struct vdev_pl181_emulator_configuration configuration = {
+        .block = board_card(),
+        .interrupt = {vm_line(place), vm_line(place)},
+        .buffer = buffer,
+        .buffer_length = sizeof buffer,
+    };
+    configuration.interrupt[1].number++;
+    vm_check(vdev_pl181_emulator_init(&pl181, &configuration), place);
+    vm_add_window("pl181", place, vdev_pl181_emulator_access, &pl181);
+}
+
+static void para_disk(const struct place *place)
+{
+    static struct vdev_block_backend backend;
+    static struct vdev_virtio_mmio mmio;
+    static struct vdev_block_backend_slot slots[BLOCK_SLOTS];
+    static struct vdev_buffer buffers[BLOCK_SLOTS * BLOCK_BUFFERS];
+
+    const struct vdev_block_backend_configuration configuration = {
+        .memory = &vm.memory,
+        .block = board_card(),
+        .slots = slots,
+        .slot_count = BLOCK_SLOTS,
+        .buffers = buffers,
+        .buffers_per_slot = BLOCK_BUFFERS,
+        .queue_size = QUEUE_SIZE,
+    };
+    vm_check(vdev_block_backend_init(&backend, &configuration), place);
+    vm_check(vdev_virtio_mmio_init(&mmio, &backend.device, vm_line(place)), place);
+    vm_add_window("virtio-block", place, vdev_virtio_mmio_access, &mmio);
+}
+
+const struct device_kind machine_kinds[] = {
+    {"console", "arm,pl011", "vm-owned", own_console, true, VDEV_GUEST_PL011},
+    {"console", "arm,pl011", "pure", pure_console, true, VDEV_GUEST_PL011},
+    {"console", "virtio,mmio", "para", para_console, true, VDEV_GUEST_VIRTIO_MMIO},
+    {"disk", "arm,pl181", "vm-owned", own_disk, true, VDEV_GUEST_PL181},
+    {"disk", "arm,pl181", "pure", pure_disk, true, VDEV_GUEST_PL181},
+    {"disk", "virtio,mmio", "para", para_disk, true, VDEV_GUEST_VIRTIO_MMIO},
+    {.compatible = NULL},
+};

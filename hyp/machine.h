@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The kinds of machine and of device that a system description can ask for: tables that vm.c looks
+ * things up in. A device's `build` sets it up and puts it on the bus.
+ */
+#ifndef HYP_MACHINE_H
+#define HYP_MACHINE_H
+
+#include <vdev/fdt.h>
+#include <vdev/interrupt.h>
+
+#include "hyp.h"
+
+#define MACHINE_DEVICES 8u
+
+/* What a device's node says. */
+struct place {
+    int node;
+    uint32_t address;
+    uint32_t length;
+    uint32_t interrupt;
+};
+
+struct device_kind {
+    const char *node;        /* the node's name says which device it is to the guest, ... */
+    const char *compatible;  /* ... this, what it looks like, ... */
+    const char *arrangement; /* ... and this, what is behind it */
+    void (*build)(const struct place *place);
+    bool in_tree; /* the guest learns of it by its device tree */
+    enum vdev_guest_device_kind tree_kind;
+};
+
+/* Ends with one without a compatible. */
+extern const struct device_kind machine_kinds[];
+
+struct machine {
+    const char *name;
+    void (*begin)(void); /* before the devices: the interrupt controller and its like */
+    struct vdev_interrupt_line (*line)(uint32_t number);
+    uint32_t kernel_offset; /* into memory: where the kernel is put and entered */
+    bool tree;              /* is given a device tree, and perhaps an initial RAM disk */
+};
+
+/* A GICv2, the architecture's timer, PSCI: what Linux calls dummy-virt. machine.c */
+extern const struct machine machine_virt;
+/* As much of an OMAP3530 as the drivers in drivers/beagle use; interrupts by HCR.VI. beagle.c */
+extern const struct machine machine_beagle;
+
+void beagle_uart(const struct place *place);
+void beagle_second_uart(const struct place *place);
+void beagle_card(const struct place *place);
+void beagle_timer(const struct place *place);
+void beagle_counter(const struct place *place);
+void beagle_gpio(const struct place *place);
+void beagle_clocks(const struct place *place);
+void beagle_power(const struct place *place);
+
+/* For those that build: vm.c */
+struct vdev_interrupt_line vm_line(const struct place *place);
+struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,
+                                      vdev_access_function *access, void *device);
+/* Stop with a line that names the node, if a status is not VDEV_OK. */
+void vm_check(int status, const struct place *place);
+
+#endif
