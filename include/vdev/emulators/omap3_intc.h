@@ -20,7 +20,7 @@
 
 #define VDEV_OMAP3_INTC_WINDOW         0x1000u /* bytes that a window on a bus should have */
 #define VDEV_OMAP3_INTC_LINES          96u
-#define VDEV_OMAP3_INTC_REGISTER_COUNT 131u
+#define VDEV_OMAP3_INTC_REGISTER_COUNT 36u
 
 struct vdev_omap3_intc_emulator_configuration {
     struct vdev_interrupt_line *irq; /* to the processor; NULL: not connected */
@@ -33,9 +33,10 @@ struct vdev_omap3_intc_emulator {
     uint32_t values[VDEV_OMAP3_INTC_REGISTER_COUNT];
     /* Of IRQ [0] and FIQ [1]. */
     struct vdev_interrupt_line *output[2];
-    uint8_t active[2]; /* the line that was told, or no line */
-    uint32_t inputs[VDEV_OMAP3_INTC_LINES / 32];
-    uint32_t fiq_routed[VDEV_OMAP3_INTC_LINES / 32]; /* ILR bit 0, gathered */
+    uint8_t active[2]; /* the line that was told, or 255 */
+    /* ILR, by line. */
+    uint8_t priority[VDEV_OMAP3_INTC_LINES];
+    uint32_t fiq_routed[VDEV_OMAP3_INTC_LINES / 32];
 };
 
 /* Its registers, for names and for the tests of drivers. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An emulator of the OMAP3530's UART (OMAP35x TRM, ch. 17), version 5.2: a 16C750 with a FIFO of 64
- * bytes and the registers that its configuration modes A and B hold. Below it is a console class.
+ * An emulator of the OMAP3530's UART (OMAP35x TRM, ch. 17), revision 4.6: a 16C750 with a FIFO of
+ * 64 bytes and the registers that its configuration modes A and B hold. Below it is a console
+ * class.
  *
  * Where the manual leaves it to a wire's timing:
  * - A byte written goes to the console at once, as far as that takes it; the rest stays in the FIFO
@@ -11,6 +12,7 @@
  *   that none is lost. An overrun happens in loop-back and by vdev_omap3_uart_emulator_receive.
  * - The receive time-out is there when the console has nothing more to give and the FIFO is not
  *   empty: that is the moment from which the wire would be silent.
+ * - FCR's bits may be changed while the baud clock runs, as drivers do.
  *
  * Not there: IrDA and CIR (their registers are stored, and MDR1's modes for them act as disabled),
  * DMA, automatic baud rate detection, software flow control (XON and XOFF are stored), and break
@@ -58,15 +60,13 @@ struct vdev_omap3_uart_emulator {
     struct vdev_console *console;
     struct vdev_interrupt_line *interrupt;
     /* Registers that share an offset with others. */
-    uint8_t ier, fcr, lcr, mcr, efr, dll, dlh, tcr, tlr, spr;
-    uint8_t xon1, xon2, xoff1, xoff2;
-    uint8_t modem_inputs;  /* as from outside; in loop-back the guest sees its own outputs */
-    uint8_t modem_changes; /* MSR bits 3:0 */
-    bool overrun;          /* LSR bit 1 */
-    bool thr_pending;      /* the THR interrupt is due */
-    bool tx_above;         /* the transmit FIFO was above its trigger since that was last so */
-    bool timeout;          /* the receive time-out is due */
-    bool more;             /* the console may have bytes that were not asked for */
+    uint8_t ier, fcr, mcr, efr, dll, dlh, tcr, tlr, spr;
+    uint8_t xon[2], xoff[2];
+    uint8_t modem_inputs; /* as from outside; in loop-back the guest sees its own outputs */
+    uint8_t modem;        /* MSR */
+    bool cts_fell;        /* the interrupt of CTS becoming inactive is due */
+    bool overrun;         /* LSR bit 1 */
+    bool more;            /* the console may have bytes that were not asked for */
     uint16_t receive[VDEV_OMAP3_UART_FIFO_DEPTH]; /* with VDEV_OMAP3_UART_ERROR_... */
     uint8_t transmit[VDEV_OMAP3_UART_FIFO_DEPTH];
     uint8_t receive_head, receive_count;
