@@ -165,8 +165,7 @@ END_TEST
 START_TEST(what_the_data_sheet_forbids_fails_though_the_script_has_it)
 {
     BEGIN(VDEV_SCRIPT_READ32(8, 0));
-    vdev_io_read32(&script.io, 8);
-    expect_message("reads a write-only register");
+    expect_message("expects to read a write-only register: CLEAR");
 
     static const struct vdev_script_step reserved[] = {VDEV_SCRIPT_WRITE32(8, 0x100)};
     begin(reserved, 1);
@@ -175,8 +174,7 @@ START_TEST(what_the_data_sheet_forbids_fails_though_the_script_has_it)
 
     static const struct vdev_script_step unmapped[] = {VDEV_SCRIPT_READ32(0x0C, 1)};
     begin(unmapped, 1);
-    vdev_io_read32(&script.io, 0x0C);
-    expect_message("unmapped (0x00C)");
+    expect_message("an expectation outside the device's registers: 0x00C");
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 #include <vdev/registers.h>
 #include <vdev/status.h>
 
+#include "registers/fields.h"
+
 static int write_register(struct vdev_register_bank *bank, const struct vdev_register *reg,
                           uint32_t *stored, const struct vdev_access *access)
 {
@@ -143,7 +145,7 @@ int vdev_registers_check(const struct vdev_register_table *table)
             return VDEV_ERROR_INVALID;
         }
     }
-    return indexed == declared ? VDEV_OK : VDEV_ERROR_INVALID;
+    return indexed == declared && vdev_registers_check_fields(table) ? VDEV_OK : VDEV_ERROR_INVALID;
 }
 
 void vdev_registers_init(struct vdev_register_bank *bank, const struct vdev_register_table *table,

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtual clock of tests. */
+#include <stddef.h>
+
 #include <vdev/testing/clock.h>
+
+void vdev_virtual_clock_advance(struct vdev_virtual_clock *virtual_clock, uint64_t nanoseconds)
+{
+    virtual_clock->now += nanoseconds;
+    for (struct vdev_virtual_clock_watcher *watcher = virtual_clock->watchers; watcher != NULL;
+         watcher = watcher->next) {
+        watcher->passed(watcher->owner);
+    }
+}
 
 static uint64_t look(void *context)
 {
     struct vdev_virtual_clock *virtual_clock = context;
-    virtual_clock->now += virtual_clock->per_look;
+    vdev_virtual_clock_advance(virtual_clock, virtual_clock->per_look);
     return virtual_clock->now;
 }
 
@@ -16,9 +27,12 @@ void vdev_virtual_clock_init(struct vdev_virtual_clock *virtual_clock, uint64_t 
     virtual_clock->now = 0;
     virtual_clock->per_look = per_look;
     virtual_clock->per_access = per_access;
+    virtual_clock->watchers = NULL;
 }
 
-void vdev_virtual_clock_advance(struct vdev_virtual_clock *virtual_clock, uint64_t nanoseconds)
+void vdev_virtual_clock_watch(struct vdev_virtual_clock *virtual_clock,
+                              struct vdev_virtual_clock_watcher *watcher)
 {
-    virtual_clock->now += nanoseconds;
+    watcher->next = virtual_clock->watchers;
+    virtual_clock->watchers = watcher;
 }
