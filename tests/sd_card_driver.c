@@ -450,6 +450,51 @@ START_TEST(a_request_may_be_submitted_anew_from_its_completion)
 }
 END_TEST
 
+START_TEST(a_flush_that_waits_is_not_completed_by_the_next_submit)
+{
+    struct vdev_buffer buffer = {data, 512, VDEV_NO_BUS_ADDRESS};
+    int flushed = 1, read = 1;
+    struct vdev_block_request flush = {
+        .operation = VDEV_BLOCK_FLUSH, .complete = completed, .owner = &flushed};
+    struct vdev_block_request next = {
+        .operation = VDEV_BLOCK_READ,
+        .buffers = &buffer,
+        .buffer_count = 1,
+        .complete = completed,
+        .owner = &read,
+    };
+    ck_assert_int_eq(vdev_block_submit(&card.block, &flush), VDEV_OK);
+    ck_assert_int_eq(vdev_block_submit(&card.block, &next), VDEV_OK);
+    ck_assert_int_eq(flushed, 1);
+    while (read > 0) {
+        vdev_block_poll(&card.block);
+    }
+    ck_assert_int_eq(flushed, VDEV_OK);
+    ck_assert_int_eq(read, VDEV_OK);
+}
+END_TEST
+
+START_TEST(an_idle_card_gets_its_command_at_once)
+{
+    struct vdev_buffer buffer = {data, 512, VDEV_NO_BUS_ADDRESS};
+    int read = 1;
+    struct vdev_block_request request = {
+        .operation = VDEV_BLOCK_READ,
+        .buffers = &buffer,
+        .buffer_count = 1,
+        .complete = completed,
+        .owner = &read,
+    };
+    ck_assert_int_eq(vdev_block_submit(&card.block, &request), VDEV_OK);
+    ck_assert_uint_eq(mock.commands[17], 1);
+    ck_assert_int_eq(read, 1);
+    while (read > 0) {
+        vdev_block_poll(&card.block);
+    }
+    ck_assert_uint_eq(mock.commands[17], 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sd card driver");
@@ -471,6 +516,8 @@ int main(void)
     tcase_add_test(tests, a_card_that_left_is_identified_anew_when_it_is_back);
     tcase_add_test(tests, a_slow_host_changes_nothing);
     tcase_add_test(tests, a_request_may_be_submitted_anew_from_its_completion);
+    tcase_add_test(tests, a_flush_that_waits_is_not_completed_by_the_next_submit);
+    tcase_add_test(tests, an_idle_card_gets_its_command_at_once);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -506,10 +506,12 @@ static int submit(struct vdev_block *block, struct vdev_block_request *request)
     }
     card->last = request;
     /*
-     * An idle card's controller has no reason to interrupt: its first command is given here. Whatever
-     * else there is to do, completing included, is left to poll: see vdev_sd_card_deadline.
+     * An idle card's controller has no reason to interrupt: its first command is given here.
+     * Whatever else there is to do, completing included, is left to poll: see
+     * vdev_sd_card_deadline.
      */
-    if (card->state == READY && request->operation != VDEV_BLOCK_FLUSH && begin_request(card)) {
+    if (card->state == READY && card->first == request && request->operation != VDEV_BLOCK_FLUSH &&
+        begin_request(card)) {
         status = start(card);
         if (status != VDEV_OK) {
             advance(card, status);
