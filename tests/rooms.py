@@ -77,7 +77,8 @@ def allowed(path, quote, name):
         return name.startswith("vdev/") if quote == "<" else "/" not in name
     if top == "drivers":
         if name.startswith("vdev/"):
-            return room_of_header(name) in {"core", "drivers"}
+            # Trees too, since a driver reads its own node of the board's.
+            return room_of_header(name) in {"core", "drivers", "fdt"}
         return name == "core/mem.h"
     room = parts[1]
     rooms = {"core", room} | ROOMS[room]
