@@ -33,7 +33,6 @@ struct vdev_omap3_gptimer {
     uint64_t ticks; /* of the clock, at that time */
     uint64_t scale; /* nanoseconds in a tick, 32 bits after the point */
     bool posted;
-    bool one_shot;
 };
 
 /*

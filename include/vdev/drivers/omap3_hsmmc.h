@@ -29,8 +29,11 @@ struct vdev_omap3_hsmmc_configuration {
     bool low_voltage; /* the card's supply is 1.8 V, as it can be on MMC2 and 3; else 3.0 V */
     /* Is a card in the slot? The controller cannot tell, the board perhaps can; NULL: assume so. */
     bool (*present)(void *context);
-    /* Switch the card's supply; called by reset, may wait for 1 ms. Returns a status; NULL: it is
-     * on. */
+    /*
+     * Switch the card's supply. Called by reset, off and then on, which waits for 1 ms after each
+     * and so takes 2 ms longer than both calls. Returns a status, which reset then returns. NULL:
+     * the supply is on.
+     */
     int (*power)(void *context, bool on);
     void *context; /* of both */
 };

@@ -32,7 +32,7 @@ struct vdev_omap3_intc {
 };
 
 /*
- * Reset the controller: all lines masked, of priority 0, IRQs; no threshold, clocks free-running.
+ * Reset the controller: all lines masked, of priority 0, IRQs; no threshold.
  * `handlers` may be NULL if dispatch is not used, and may be filled in and changed while the line
  * concerned is masked. VDEV_ERROR_TIMEOUT: the reset did not end within 100000 looks;
  * VDEV_ERROR_ABSENT: what is there does not keep what is written to it.

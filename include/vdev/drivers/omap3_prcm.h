@@ -69,8 +69,9 @@ int vdev_omap3_prcm_set_timer_clock(const struct vdev_omap3_prcm *prcm, enum vde
                                     bool system);
 
 /*
- * Frequency of the system clock in hertz: the oscillator's, which PRM_CLKSEL states, divided as
- * PRM_CLKSRC_CTRL says; 0: neither states a known one. 13 MHz or 26 MHz on the BeagleBoard.
+ * Frequency of the system clock in hertz: the oscillator's, which the firmware has stated in
+ * PRM_CLKSEL, halved if PRM_CLKSRC_CTRL says so; 0: no known oscillator. 13 MHz or 26 MHz on the
+ * BeagleBoard. Where no firmware has been, neither is to be relied on: 32768 Hz is.
  */
 uint32_t vdev_omap3_prcm_system_hertz(const struct vdev_omap3_prcm *prcm);
 
@@ -90,6 +91,10 @@ int vdev_omap3_prcm_reset(const struct vdev_omap3_prcm *prcm);
 #define VDEV_OMAP3_PAD_PULL    0x0008u
 #define VDEV_OMAP3_PAD_PULL_UP 0x0010u
 #define VDEV_OMAP3_PAD_INPUT   0x0100u
+
+/* Some pads: UART3's, in mode 0 of which the BeagleBoard's serial port is. */
+#define VDEV_OMAP3_PAD_UART3_RX 0x19Eu
+#define VDEV_OMAP3_PAD_UART3_TX 0x1A0u
 
 /* `pad` is its register's offset in the SCM, 0x030 to 0x264 or 0xA00 to 0xA5A, even; else
  * VDEV_ERROR_RANGE. */
