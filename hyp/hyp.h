@@ -27,6 +27,7 @@
 #define BOARD_UART1       0x1c0a0000u
 #define BOARD_UART2       0x1c0b0000u
 #define BOARD_CARD        0x1c050000u
+#define BOARD_MARK        0x1c130600u /* an idle virtio-mmio slot, where guests write marks */
 #define BOARD_SYSTEM      0x1c010000u /* power-off: SYS_CFGDATA, SYS_CFGCTRL */
 #define BOARD_MEMORY      0x80000000u
 #define BOARD_DESCRIPTION 0x88000000u /* where the loader puts the system description */

@@ -18,6 +18,9 @@ enum {
     HCR_TSC = 1 << 19,
     HCR_TIDCP = 1 << 20,
     HCR_TAC = 1 << 21,
+    HCPTR_TTA = 1 << 20, /* nor trace */
+    HSTR_IMPLEMENTATION = 1 << 9 | 1 << 11 | 1 << 15, /* c9, c11, c15: this processor's own */
+    SCTLR_RESET = 0x00c50078, /* MMU, caches, alignment faults off; little-endian, ARM, low vectors */
     PHYSICAL_COUNTER_READABLE = 1, /* the physical timer stays the hypervisor's */
 };
 
@@ -33,8 +36,10 @@ void hypervisor_main(void)
 
     cpu_write_vpidr(cpu_read_midr());
     cpu_write_vmpidr(cpu_read_mpidr());
-    cpu_write_hcptr(0); /* VFP is the guest's: the hypervisor does not use it */
-    cpu_write_hstr(0);
+    cpu_write_hcptr(HCPTR_TTA); /* VFP is the guest's: the hypervisor does not use it */
+    cpu_write_hstr(HSTR_IMPLEMENTATION);
+    cpu_write_sctlr(SCTLR_RESET);
+    cpu_write_cntv_ctl(0);
     cpu_write_cnthctl(PHYSICAL_COUNTER_READABLE);
     cpu_write_cntvoff(cpu_read_cntpct());
     cpu_write_hcr(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB |

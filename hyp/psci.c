@@ -7,6 +7,7 @@
 
 enum {
     PSCI_VERSION = 0x84000000,
+    PSCI_CPU_SUSPEND = 0x84000001,
     PSCI_CPU_OFF = 0x84000002,
     PSCI_CPU_ON = 0x84000003,
     PSCI_AFFINITY_INFO = 0x84000004,
@@ -14,6 +15,7 @@ enum {
     PSCI_SYSTEM_OFF = 0x84000008,
     PSCI_SYSTEM_RESET = 0x84000009,
     PSCI_FEATURES = 0x8400000a,
+    POWER_DOWN = 1 << 16,
     PSCI_VERSION_1_0 = 0x00010000,
     MIGRATION_NOT_NEEDED = 2,
     SUCCESS = 0,
@@ -28,6 +30,7 @@ static int32_t features(uint32_t function)
 {
     switch (function) {
     case PSCI_VERSION:
+    case PSCI_CPU_SUSPEND:
     case PSCI_CPU_OFF:
     case PSCI_CPU_ON:
     case PSCI_AFFINITY_INFO:
@@ -49,6 +52,9 @@ void psci_call(struct registers *registers)
     switch (registers->r[0]) {
     case PSCI_VERSION:
         result = PSCI_VERSION_1_0;
+        break;
+    case PSCI_CPU_SUSPEND: /* a standby that ends at once, as any may; there is no power-down */
+        result = (argument & POWER_DOWN) == 0 ? SUCCESS : INVALID_PARAMETERS;
         break;
     case PSCI_CPU_OFF: /* the only one: SYSTEM_OFF is meant for that */
         result = DENIED;

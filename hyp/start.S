@@ -65,10 +65,13 @@ guest_interrupt:
     pop     {r0-r3, r12, lr}
     eret
 
-/* An exception of the hypervisor's own: a defect. Report where, and stop the board. */
+/*
+ * An exception of the hypervisor's own: a defect. Report where, and stop the board. From the top of
+ * the stack, since its end may have been the cause.
+ */
     .macro  fault name, kind
 \name:
-    push    {r0-r12, lr}
+    ldr     sp, =stack_top
     mov     r0, #\kind
     mrs     r1, elr_hyp
     mrc     p15, 4, r2, c5, c2, 0   @ HSR

@@ -13,8 +13,7 @@ enum {
     CLASS_SHIFT = 26,
     CLASS_WFI = 0x01,
     CLASS_CP15 = 0x03,
-    CLASS_CP15_64 = 0x04,
-    CLASS_CP14_64 = 0x0c,
+    CLASS_CP14 = 0x05,
     CLASS_HVC = 0x12,
     CLASS_SMC = 0x13,
     CLASS_PREFETCH_ABORT = 0x20,
@@ -147,7 +146,19 @@ static __attribute__((noinline)) void data_abort_refused(int status, uint32_t ad
     refuse_access(vdev_status_name(status), address, syndrome);
 }
 
-/* An access that the hardware did not decode, or of a banked register, or one that extends a sign. */
+/* What a guest that has turned its byte order round has in its register, or is to have there. */
+static uint32_t in_order(uint32_t value, uint32_t size)
+{
+    if ((cpu_read_spsr_hyp() & PSR_E) == 0 || size == 0) {
+        return value;
+    }
+    return size == 1 ? __builtin_bswap16((uint16_t)value) : __builtin_bswap32(value);
+}
+
+/*
+ * An access that is not the usual one: of a banked register, with a sign, from Thumb state, in
+ * big-endian order; or that the hardware did not decode.
+ */
 static __attribute__((noinline)) void data_abort_any(struct registers *registers,
                                                      uint32_t syndrome, uint32_t address)
 {
@@ -163,24 +174,26 @@ static __attribute__((noinline)) void data_abort_any(struct registers *registers
     if ((syndrome & SYNDROME_WRITE) != 0) {
         value = number < 13 ? registers->r[number] : read_banked(registers, number);
         value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
-        status = vdev_bus_write(&vm.bus, address, 1u << size, value);
+        status = vdev_bus_write(&vm.bus, address, 1u << size, in_order(value, size));
     } else {
         status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
+    }
+    if (status != 0) {
+        data_abort_refused(status, address, syndrome);
+        return;
+    }
+    if ((syndrome & SYNDROME_WRITE) == 0) {
+        value = in_order(value, size);
         if ((syndrome & SYNDROME_SIGNED) != 0) {
             value = size == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
         }
-        if (status != 0) {
-        } else if (number < 13) {
+        if (number < 13) {
             registers->r[number] = value;
         } else {
             write_banked(registers, number, value);
         }
     }
-    if (status != 0) {
-        data_abort_refused(status, address, syndrome);
-    } else {
-        skip(syndrome);
-    }
+    skip(syndrome);
 }
 
 /* Called by the entry code itself: most traps are this one. */
@@ -199,7 +212,7 @@ void trap_data_abort(struct registers *registers, uint32_t syndrome)
     }
     vm.counts.entries[COUNT_EMULATED_ACCESS]++;
     if ((syndrome & (SYNDROME_VALID | SYNDROME_SIGNED)) != SYNDROME_VALID || number > 12 ||
-        is_banked_low(number)) {
+        (cpu_read_spsr_hyp() & (PSR_T | PSR_E)) != 0 || is_banked_low(number)) {
         data_abort_any(registers, syndrome, address);
         return;
     }
@@ -214,7 +227,7 @@ void trap_data_abort(struct registers *registers, uint32_t syndrome)
         status = vdev_bus_write(&vm.bus, address, 1u << size, value);
     }
     if (status == 0) {
-        skip(syndrome);
+        cpu_write_elr_hyp(cpu_read_elr_hyp() + 4); /* ARM state: see above */
     } else {
         data_abort_refused(status, address, syndrome);
     }
@@ -238,8 +251,12 @@ static void system_register(struct registers *registers, uint32_t syndrome)
     uint32_t number = syndrome >> 5 & 0xf;
 
     vm.counts.entries[COUNT_SYSTEM_REGISTER]++;
-    if ((syndrome & CP15_NAME) == CP15_ACTLR && !is_banked_low(number)) {
-        /* Auxiliary control: this processor's business is the hypervisor's. Reads as zero. */
+    if (((syndrome & CP15_NAME) == CP15_ACTLR || syndrome >> CLASS_SHIFT == CLASS_CP14) &&
+        number < 15 && !is_banked_low(number)) {
+        /*
+         * Auxiliary control: this processor's business is the hypervisor's. Reads as zero, as the
+         * debug unit does, which says so that there is none.
+         */
         if ((syndrome & CP15_READ) != 0) {
             if (number < 13) {
                 registers->r[number] = 0;
@@ -261,6 +278,7 @@ static void other(struct registers *registers, uint32_t syndrome)
         prefetch_abort(syndrome);
         break;
     case CLASS_CP15:
+    case CLASS_CP14:
         system_register(registers, syndrome);
         break;
     default:

@@ -17,7 +17,6 @@ enum {
     TREE_OFFSET = 0x0a000000,
     TREE_SIZE = 0x4000,
     DESCRIPTION_SIZE = 0x10000,
-    MARK_ADDRESS = 0x1c130600, /* an idle virtio-mmio slot of the board */
     MARK_LENGTH = 0x200,
     WINDOW_LENGTH = 8192, /* at most: what there are counters for */
 };
@@ -235,7 +234,7 @@ static void find_machine(int node)
 
 void vm_build(void)
 {
-    static const struct place mark = {.address = MARK_ADDRESS, .length = MARK_LENGTH};
+    static const struct place mark = {.address = BOARD_MARK, .length = MARK_LENGTH};
     const void *blob = (const void *)BOARD_DESCRIPTION;
 
     if (vdev_fdt_open(&description, blob, DESCRIPTION_SIZE, &error) != 0) {

@@ -155,6 +155,12 @@ def figures(tests, rows, entries):
                 row["device_traps"] == 0,
                 row["device_traps"],
             )
+            native, traced = row["native_accesses"], row["traced_accesses"]
+            tests.check(
+                f"{what}: the tracer sees the native accesses, within 5 %",
+                native and abs(traced - native) <= native * PURE_TOLERANCE,
+                f"{traced} against {native}",
+            )
     for window in workload.WINDOWS:
         work = {"device": window.device, "workload": window.workload}
         what = f"{window.device} {window.workload}"
