@@ -16,7 +16,7 @@
 
 #define VDEV_OMAP3_GPIO_WINDOW         0x1000u /* bytes that a window on a bus should have */
 #define VDEV_OMAP3_GPIO_PINS           32u
-#define VDEV_OMAP3_GPIO_REGISTER_COUNT 27u
+#define VDEV_OMAP3_GPIO_REGISTER_COUNT 26u
 
 struct vdev_omap3_gpio_emulator_configuration {
     /* For the MPU [0] (IRQSTATUS1) and for the IVA [1] (IRQSTATUS2); NULL: not connected. */

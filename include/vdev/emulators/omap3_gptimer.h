@@ -22,16 +22,16 @@
 #include <vdev/registers.h>
 
 #define VDEV_OMAP3_GPTIMER_WINDOW         0x1000u /* bytes that a window on a bus should have */
-#define VDEV_OMAP3_GPTIMER_REGISTER_COUNT 22u
+#define VDEV_OMAP3_GPTIMER_REGISTER_COUNT 20u
 #define VDEV_OMAP3_GPTIMER_NEVER          UINT64_MAX
 
-/* GPTIMER's functional clocks on the BeagleBoard: SYS_CLK is divided by two from 26 MHz. */
+/* A timer's functional clocks on the BeagleBoard: SYS_CLK, which is 26 MHz by two, and 32 kHz. */
 #define VDEV_OMAP3_GPTIMER_SYSTEM_HERTZ 13000000u
 #define VDEV_OMAP3_GPTIMER_32K_HERTZ    32768u
 
 struct vdev_omap3_gptimer_emulator_configuration {
     const struct vdev_clock *clock;
-    uint32_t hertz;                        /* of the functional clock: 1 to 1000000000 */
+    uint32_t hertz;                        /* of the functional clock: 1000 to 999999999 */
     bool millisecond;                      /* with TPIR to TOWR: GPTIMER1, 2 and 10 */
     struct vdev_interrupt_line *interrupt; /* NULL: polled only */
     /*
@@ -42,13 +42,11 @@ struct vdev_omap3_gptimer_emulator_configuration {
     void *owner;
 };
 
-/* Nanoseconds to ticks without a division; shared by the timers and the counter. */
+/* Nanoseconds to ticks and back without a division; shared by the timers and the counter. */
 struct vdev_omap3_ticks {
     const struct vdev_clock *clock;
-    uint64_t start;      /* of the clock, when ticks began */
-    uint64_t per_second; /* ticks */
-    uint32_t multiplier; /* ticks = nanoseconds * multiplier >> shift */
-    uint32_t shift;
+    uint64_t start;       /* of the clock, when ticks began */
+    uint64_t fraction;    /* ticks in a nanosecond, in units of 2^-64 */
     uint64_t nanoseconds; /* of one tick, in units of 2^-32 */
 };
 
@@ -61,11 +59,11 @@ struct vdev_omap3_gptimer_emulator {
     void *owner;
     struct vdev_omap3_ticks ticks;
     uint64_t since;    /* the functional clock's tick at which the count was what TCRR holds */
-    uint64_t posted;   /* ... at which the last posted write is done */
+    uint64_t posted;   /* ... and at which the last posted write is done */
     uint32_t pending;  /* TWPS bits, until then */
     uint64_t deadline; /* as last told */
-    uint16_t
-        latch; /* the low half of a register written, or the high half of one read, in halves */
+    /* For accesses in halves: the low one written, and the high one of what was read. */
+    uint16_t low, high;
 };
 
 /* The registers, for names and for the tests of drivers: with and without TPIR to TOWR. */
@@ -74,11 +72,19 @@ extern const struct vdev_register_table vdev_omap3_gptimer_millisecond_registers
 
 /*
  * Take over the configuration (copied; what it points to outlives the emulator) and reset.
- * VDEV_ERROR_INVALID: no clock, or `hertz` out of its bounds.
+ * VDEV_ERROR_INVALID: no clock, or `hertz` out of bounds.
  */
 int vdev_omap3_gptimer_emulator_init(
     struct vdev_omap3_gptimer_emulator *emulator,
     const struct vdev_omap3_gptimer_emulator_configuration *configuration);
+
+/*
+ * The functional clock was switched, as CM_CLKSEL does it: the count goes on from where it is.
+ * VDEV_ERROR_INVALID: out of the bounds of the configuration's. May be called from inside another
+ * device's access.
+ */
+int vdev_omap3_gptimer_emulator_set_hertz(struct vdev_omap3_gptimer_emulator *emulator,
+                                          uint32_t hertz);
 
 /* As after a hardware reset: stopped. */
 void vdev_omap3_gptimer_emulator_reset(struct vdev_omap3_gptimer_emulator *emulator);
