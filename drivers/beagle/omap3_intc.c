@@ -27,6 +27,7 @@
 #define CONTROL_NEW_IRQ 0x1u
 #define THRESHOLD_OFF   0xFFu
 #define BANKS           (VDEV_OMAP3_INTC_LINES / 32u)
+#define ILR_USED        0xFDu /* bit 1 is reserved */
 #define PATIENCE        100000u
 
 static uint32_t get(const struct vdev_omap3_intc *self, uint32_t offset)
@@ -78,7 +79,7 @@ int vdev_omap3_intc_init(struct vdev_omap3_intc *intc, const struct vdev_io *io,
         put(intc, ILR + 4 * line, 0);
     }
     put(intc, THRESHOLD, THRESHOLD_OFF);
-    if (get(intc, THRESHOLD) != THRESHOLD_OFF || get(intc, ILR) != 0) {
+    if (get(intc, THRESHOLD) != THRESHOLD_OFF || (get(intc, ILR) & ILR_USED) != 0) {
         return VDEV_ERROR_ABSENT;
     }
     /* An interrupt that was taken and never acknowledged would hold up all others. */
