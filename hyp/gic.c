@@ -45,6 +45,7 @@ enum {
     LR_PHYSICAL_SHIFT = 10,
     LR_END_INTERRUPT = 1 << 19,
     LR_PRIORITY_SHIFT = 20, /* of an 8-bit priority, whose upper five bits are kept */
+    LR_PRIORITY = 0x1f << 23,
     LR_PENDING = 1 << 28,
     LR_ACTIVE = 1 << 29,
     LISTS = 4,
@@ -123,13 +124,45 @@ bool gic_is_pending(uint32_t interrupt)
     return (GICD_ISPENDR[interrupt / 32] >> (interrupt % 32) & 1) != 0;
 }
 
+/*
+ * No list register is free: the least urgent interrupt that the guest has not seen yet goes back to
+ * where it came from, if it is less urgent than this one. Returns a bit for the list, or 0.
+ */
+static __attribute__((noinline)) uint32_t make_room(uint32_t priority)
+{
+    uint32_t last = LISTS;
+
+    GICH_HCR = HCR_ENABLE | HCR_UNDERFLOW;
+    for (uint32_t list = 0; list < LISTS; list++) {
+        uint32_t now = GICH_LR[list];
+        if ((now & LR_ACTIVE) == 0 && (now & LR_PRIORITY) > priority) {
+            priority = now & LR_PRIORITY;
+            last = list;
+        }
+    }
+    if (last == LISTS) {
+        return 0;
+    }
+    uint32_t now = GICH_LR[last];
+    uint32_t interrupt = now & LR_INTERRUPT;
+    if ((now & LR_HARDWARE) != 0) {
+        waiting[interrupt / 32] |= UINT32_C(1) << (interrupt % 32);
+    } else {
+        vdev_gic_distributor_returned(&vm.distributor, interrupt);
+    }
+    GICH_LR[last] = 0;
+    return UINT32_C(1) << last;
+}
+
 /* Put an interrupt into a free list register. Returns false if there is none. */
 static inline bool list_add(uint32_t interrupt, uint32_t value)
 {
     uint32_t free = GICH_ELRSR0;
     if (free == 0) {
-        GICH_HCR = HCR_ENABLE | HCR_UNDERFLOW;
-        return false;
+        free = make_room(value & LR_PRIORITY);
+        if (free == 0) {
+            return false;
+        }
     }
     uint32_t list = 31 - (uint32_t)__builtin_clz(free);
     uint32_t previous = carried[list];
@@ -194,11 +227,30 @@ static void withdraw(void *context, uint32_t interrupt)
     GICH_LR[list] = (now & LR_ACTIVE) != 0 ? now & ~(uint32_t)(LR_PENDING | LR_END_INTERRUPT) : 0;
 }
 
+/* A real interrupt that the guest has not seen yet goes back to the board's distributor. */
+static void take_back(uint32_t interrupt)
+{
+    uint32_t mask = UINT32_C(1) << (interrupt % 32);
+    uint32_t list = list_of[interrupt];
+    uint32_t now = list == NO_LIST ? 0 : GICH_LR[list];
+
+    if ((now & LR_HARDWARE) != 0 && (now & (LR_PENDING | LR_ACTIVE)) == LR_PENDING) {
+        GICH_LR[list] = 0;
+    } else if ((waiting[interrupt / 32] & mask) == 0) {
+        return;
+    }
+    waiting[interrupt / 32] &= ~mask;
+    GICC_DIR = interrupt;
+}
+
 static void guest_enable(void *context, uint32_t interrupt, bool on)
 {
     (void)context;
     if (interrupt < BOARD_INTERRUPTS && forwarded[interrupt]) {
         enable(interrupt, on);
+        if (!on) {
+            take_back(interrupt);
+        }
     }
 }
 

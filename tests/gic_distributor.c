@@ -126,6 +126,7 @@ END_TEST
 
 START_TEST(enable_bits_set_and_clear_and_tell)
 {
+    put(0x000, 4, 1);
     put(0x104, 4, 1u << 5);
     ck_assert_uint_eq(get(0x104), 1u << 5);
     ck_assert_uint_eq(get(0x184), 1u << 5);
@@ -288,6 +289,59 @@ START_TEST(disabling_takes_back_what_is_pending)
 }
 END_TEST
 
+START_TEST(disabling_takes_back_what_software_made_pending)
+{
+    put(0x000, 4, 1);
+    put(0x104, 4, 1u << 5);
+    put(0x204, 4, 1u << 5);
+    ck_assert(cpu.carried[37]);
+    put(0x184, 4, 1u << 5);
+    ck_assert(!cpu.carried[37]);
+    ck_assert_uint_eq(get(0x204), 1u << 5); /* it stays pending, once */
+    put(0x104, 4, 1u << 5);
+    ck_assert(cpu.carried[37]);
+    cpu.carried[37] = false;
+    vdev_gic_distributor_ended(&gic, 37);
+    ck_assert_uint_eq(get(0x204), 0);
+}
+END_TEST
+
+START_TEST(turned_off_it_lets_nothing_through)
+{
+    put(0x104, 4, 3u << 5);
+    ck_assert_uint_eq(cpu.switched, 0); /* nobody heard of it yet */
+    put(0x000, 4, 1);
+    ck_assert_uint_eq(cpu.switched, 38);
+    ck_assert(cpu.on);
+    vdev_gic_distributor_set_line(&gic, 37, true);
+    put(0x204, 4, 1u << 6);
+    ck_assert(cpu.carried[37] && cpu.carried[38]);
+    put(0x000, 4, 0);
+    ck_assert(!cpu.on);
+    ck_assert(!cpu.carried[37] && !cpu.carried[38]);
+    vdev_gic_distributor_set_line(&gic, 37, false);
+    put(0x000, 4, 1);
+    ck_assert(!cpu.carried[37] && cpu.carried[38]);
+}
+END_TEST
+
+START_TEST(what_is_given_back_comes_with_retry)
+{
+    put(0x000, 4, 1);
+    put(0x104, 4, 3u << 5);
+    vdev_gic_distributor_set_line(&gic, 37, true);
+    put(0x204, 4, 1u << 6);
+    for (uint32_t i = 37; i <= 38; i++) {
+        cpu.carried[i] = false;
+        vdev_gic_distributor_returned(&gic, i);
+    }
+    vdev_gic_distributor_set_line(&gic, 37, false); /* its line was all the reason it had */
+    vdev_gic_distributor_retry(&gic);
+    ck_assert(!cpu.carried[37] && cpu.carried[38]);
+    vdev_gic_distributor_returned(&gic, UINT32_MAX);
+}
+END_TEST
+
 START_TEST(widths_and_places_that_do_not_exist)
 {
     for (uint32_t offset = 0; offset < VDEV_GIC_DISTRIBUTOR_LENGTH; offset++) {
@@ -327,6 +381,9 @@ int main(void)
     tcase_add_test(tests, sgis_to_itself);
     tcase_add_test(tests, active_state_is_the_cpu_interfaces);
     tcase_add_test(tests, disabling_takes_back_what_is_pending);
+    tcase_add_test(tests, disabling_takes_back_what_software_made_pending);
+    tcase_add_test(tests, turned_off_it_lets_nothing_through);
+    tcase_add_test(tests, what_is_given_back_comes_with_retry);
     tcase_add_test(tests, widths_and_places_that_do_not_exist);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

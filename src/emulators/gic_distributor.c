@@ -130,6 +130,14 @@ void vdev_gic_distributor_retry(struct vdev_gic_distributor *distributor)
     }
 }
 
+void vdev_gic_distributor_returned(struct vdev_gic_distributor *distributor, uint32_t interrupt)
+{
+    /* A line that is high is reason enough; what it was not the reason of is remembered. */
+    if (interrupt < distributor->interrupts && !is_pending(distributor, interrupt)) {
+        distributor->latched[interrupt / 32] |= bit(interrupt);
+    }
+}
+
 void vdev_gic_distributor_ended(struct vdev_gic_distributor *distributor, uint32_t interrupt)
 {
     if (interrupt < distributor->interrupts) {
@@ -166,25 +174,53 @@ static uint32_t read_active(struct vdev_gic_distributor *distributor, uint32_t w
     return value;
 }
 
+/* Take an interrupt back that is not to be delivered now; what is pending of it stays so here. */
+static void hold(struct vdev_gic_distributor *distributor, uint32_t interrupt)
+{
+    const struct vdev_gic_distributor_operations *operations = distributor->operations;
+    bool (*delivering)(void *, uint32_t) = operations->delivering;
+    bool before = delivering != NULL && delivering(distributor->context, interrupt);
+
+    if (!before && !is_pending(distributor, interrupt)) {
+        return;
+    }
+    operations->withdraw(distributor->context, interrupt);
+    /* One of real hardware that is forwarded is not withdrawn by this: it is not held here either. */
+    if (before && !delivering(distributor->context, interrupt)) {
+        vdev_gic_distributor_returned(distributor, interrupt);
+    }
+}
+
+/* Begin or stop to let interrupts of a word through, as the guest's enable bits or GICD_CTLR say. */
+static void let_through(struct vdev_gic_distributor *distributor, uint32_t word, uint32_t bits,
+                        bool on)
+{
+    const struct vdev_gic_distributor_operations *operations = distributor->operations;
+
+    while (bits != 0) {
+        uint32_t interrupt = word * 32 + (uint32_t)__builtin_ctz(bits);
+        bits &= bits - 1;
+        if (!on) {
+            hold(distributor, interrupt);
+        }
+        if (operations->enable != NULL) {
+            operations->enable(distributor->context, interrupt, on);
+        }
+    }
+}
+
 static void set_enabled(struct vdev_gic_distributor *distributor, uint32_t word, uint32_t bits,
                         bool enable)
 {
-    const struct vdev_gic_distributor_operations *operations = distributor->operations;
     uint32_t changed = bits & (enable ? ~distributor->enabled[word] : distributor->enabled[word]);
 
-    /* SGIs cannot be disabled here: permitted by the architecture, and one case less for guests. */
     distributor->enabled[word] ^= changed;
-    while (changed != 0) {
-        uint32_t interrupt = word * 32 + (uint32_t)__builtin_ctz(changed);
+    if (distributor->forwarding) {
+        let_through(distributor, word, changed, enable);
+    }
+    while (enable && changed != 0) {
+        update(distributor, word * 32 + (uint32_t)__builtin_ctz(changed));
         changed &= changed - 1;
-        if (operations->enable != NULL) {
-            operations->enable(distributor->context, interrupt, enable);
-        }
-        if (enable) {
-            update(distributor, interrupt);
-        } else if (is_pending(distributor, interrupt)) {
-            operations->withdraw(distributor->context, interrupt);
-        }
     }
 }
 
@@ -354,9 +390,13 @@ static void write_control(struct vdev_gic_distributor *distributor, uint32_t val
 {
     bool before = distributor->forwarding;
     distributor->forwarding = (value & 1) != 0;
-    if (distributor->forwarding && !before) {
-        vdev_gic_distributor_retry(distributor);
+    if (distributor->forwarding == before) {
+        return;
     }
+    for (uint32_t word = 0; word < distributor->interrupts / 32; word++) {
+        let_through(distributor, word, distributor->enabled[word], !before);
+    }
+    vdev_gic_distributor_retry(distributor);
 }
 
 static int access_single(struct vdev_gic_distributor *distributor, struct vdev_access *access)

@@ -29,7 +29,8 @@ struct vdev_gic_distributor_operations {
     bool (*deliver)(void *context, uint32_t interrupt, uint8_t priority);
     /* It is no longer pending: take it back, unless the guest has acknowledged it. */
     void (*withdraw)(void *context, uint32_t interrupt);
-    /* The guest enabled or disabled it. NULL: nobody wants to know. */
+    /* It is let through from now on, or no longer: enabled, while the whole distributor is. NULL:
+     * nobody wants to know. */
     void (*enable)(void *context, uint32_t interrupt, bool enabled);
     /* Is it active, or pending in the CPU interface? For the guest's reading. NULL: never. */
     bool (*active)(void *context, uint32_t interrupt);
@@ -66,6 +67,12 @@ void vdev_gic_distributor_set_line(void *distributor, uint32_t interrupt, bool l
 
 /* There is room again: deliver what waits, the most urgent first, until none waits or room ends. */
 void vdev_gic_distributor_retry(struct vdev_gic_distributor *distributor);
+
+/*
+ * The CPU interface gives an interrupt back that it had taken and that the guest has not seen yet, to
+ * have room for a more urgent one: it is pending here again, until vdev_gic_distributor_retry.
+ */
+void vdev_gic_distributor_returned(struct vdev_gic_distributor *distributor, uint32_t interrupt);
 
 /* The guest has ended this interrupt: deliver it again if its line is still raised. */
 void vdev_gic_distributor_ended(struct vdev_gic_distributor *distributor, uint32_t interrupt);
