@@ -147,5 +147,11 @@ const struct device_kind machine_kinds[] = {
     {"disk", "arm,pl181", "vm-owned", own_disk, true, VDEV_GUEST_PL181},
     {"disk", "arm,pl181", "pure", pure_disk, true, VDEV_GUEST_PL181},
     {"disk", "virtio,mmio", "para", para_disk, true, VDEV_GUEST_VIRTIO_MMIO},
+    {"console", "ti,omap3-uart", "pure", beagle_uart, .in_tree = false},
+    {"second-console", "ti,omap3-uart", "pure", beagle_second_uart, true, VDEV_GUEST_OMAP3_UART},
+    {"timer", "ti,omap3430-timer", "pure", beagle_timer, .in_tree = false},
+    {"counter", "ti,omap-counter32k", "pure", beagle_counter, .in_tree = false},
+    {"gpio", "ti,omap3-gpio", "pure", beagle_gpio, true, VDEV_GUEST_OMAP3_GPIO},
+    {"gpio-2", "ti,omap3-gpio", "pure", beagle_gpio, true, VDEV_GUEST_OMAP3_GPIO},
     {.compatible = NULL},
 };

@@ -216,7 +216,7 @@ static void build_tree(int node, uint32_t initrd_length)
 
 static void find_machine(int node)
 {
-    static const struct machine *const machines[] = {&machine_virt};
+    static const struct machine *const machines[] = {&machine_virt, &machine_beagle};
     const char *name = machine_virt.name;
 
     if (has(node, "machine") &&

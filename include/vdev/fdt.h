@@ -156,6 +156,9 @@ enum vdev_guest_device_kind {
      */
     VDEV_GUEST_PL181,
     VDEV_GUEST_VIRTIO_MMIO, /* cache-coherent, as devices are whose back-end is a program */
+    /* An OMAP3's UART, without an OMAP3 around it: the alias serial1, and Linux' ttyO1. */
+    VDEV_GUEST_OMAP3_UART,
+    VDEV_GUEST_OMAP3_GPIO, /* a bank of 32 pins of an OMAP3, powered all the time */
 };
 
 /* One device of the guest. Numbers that are 0 take the value that is named for it. */
@@ -165,7 +168,7 @@ struct vdev_guest_device {
     uint64_t size;                  /* of its registers; 0: 4096, virtio-mmio 512 */
     uint32_t spi;                   /* shared peripheral interrupt, from 0; level, active high */
     uint32_t second_spi;            /* PL181: its second interrupt (MCIINTR1) */
-    uint32_t clock_frequency;       /* Hz of its function clock; 0: 24 MHz */
+    uint32_t clock_frequency;       /* Hz of its function clock; 0: 24 MHz, an OMAP3 UART's 48 */
     uint32_t maximum_frequency;     /* PL181: Hz of the card's clock; 0: 12 MHz */
     uint32_t bus_width;             /* PL181: data lines, 1 or 4; 0: 1 */
     uint32_t peripheral_identifier; /* AMBA: instead of what the device's registers say; 0: those */

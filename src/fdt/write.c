@@ -19,6 +19,7 @@
 
 #define DEFAULT_CLOCK      24000000u
 #define DEFAULT_CARD_CLOCK 12000000u
+#define OMAP3_UART_CLOCK   48000000u
 
 /* How nodes refer to each other. A device's own clock is CLOCK_OF_DEVICE plus its index. */
 enum { INTERRUPT_CONTROLLER = 1, BUS_CLOCK, CARD_SUPPLY, CLOCK_OF_DEVICE };
@@ -378,6 +379,24 @@ static void device(struct writer *writer, const struct vdev_guest_device *device
         CELLS(writer, "interrupts", SPI, device->spi, VDEV_FDT_LEVEL_HIGH);
         range(writer, device->address, size != 0 ? size : 0x200);
         break;
+    case VDEV_GUEST_OMAP3_UART:
+        begin(writer, numbered(name, "serial", '@', device->address));
+        string(writer, "compatible", "ti,omap3-uart");
+        CELLS(writer, "clock-frequency", or_default(device->clock_frequency, OMAP3_UART_CLOCK));
+        CELLS(writer, "interrupts", SPI, device->spi, VDEV_FDT_LEVEL_HIGH);
+        range(writer, device->address, size != 0 ? size : 0x1000);
+        break;
+    case VDEV_GUEST_OMAP3_GPIO:
+        begin(writer, numbered(name, "gpio", '@', device->address));
+        string(writer, "compatible", "ti,omap3-gpio");
+        flag(writer, "gpio-controller");
+        CELLS(writer, "#gpio-cells", 2);
+        flag(writer, "interrupt-controller");
+        CELLS(writer, "#interrupt-cells", 2);
+        flag(writer, "ti,gpio-always-on");
+        CELLS(writer, "interrupts", SPI, device->spi, VDEV_FDT_LEVEL_HIGH);
+        range(writer, device->address, size != 0 ? size : 0x1000);
+        break;
     default:
         begin(writer, numbered(name, "device", '@', device->address));
         refuse(writer, NULL, "a device of no known kind");
@@ -415,22 +434,29 @@ static void devices(struct writer *writer)
     }
 }
 
-/* The alias of the first UART, if there is one; returns whether. */
-static bool aliases(struct writer *writer)
+/* The alias of the first device of a kind, if there is one; returns whether. */
+static bool alias(struct writer *writer, enum vdev_guest_device_kind kind, const char *name)
 {
     const struct vdev_guest_description *description = writer->description;
     char path[NAME_MAXIMUM];
 
     for (size_t i = 0; i < description->device_count; i++) {
-        if (description->devices[i].kind == VDEV_GUEST_PL011) {
-            begin(writer, "aliases");
-            string(writer, "serial0",
-                   numbered(path, "/serial", '@', description->devices[i].address));
-            end(writer);
+        if (description->devices[i].kind == kind) {
+            string(writer, name, numbered(path, "/serial", '@', description->devices[i].address));
             return true;
         }
     }
     return false;
+}
+
+/* Returns whether there is a UART for the console. */
+static bool aliases(struct writer *writer)
+{
+    begin(writer, "aliases");
+    bool console = alias(writer, VDEV_GUEST_PL011, "serial0");
+    alias(writer, VDEV_GUEST_OMAP3_UART, "serial1");
+    end(writer);
+    return console;
 }
 
 int vdev_fdt_write_guest(void *buffer, size_t size,
