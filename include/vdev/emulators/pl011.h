@@ -87,7 +87,7 @@ void vdev_pl011_emulator_reset(struct vdev_pl011_emulator *emulator, bool runnin
 /*
  * One access of a guest, 8, 16 or 32 bits wide at a register's own offset: a vdev_access_function.
  * VDEV_ERROR_RANGE: no register there; VDEV_ERROR_UNSUPPORTED: another width or place. A window on
- * a bus may in addition be given vdev_registers_loads(&emulator->bank, &window): vdev_bus_load then
+ * a bus may in addition be given vdev_registers_loads(&emulator->bank, &window): vdev_bus_read then
  * answers reads of all registers but UARTDR and UARTICR.
  */
 int vdev_pl011_emulator_access(void *emulator, struct vdev_access *access);
