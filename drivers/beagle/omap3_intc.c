@@ -16,6 +16,7 @@
 #define THRESHOLD 0x068u
 #define BANK      0x020u /* from one bank's registers to the next's */
 #define ITR       0x080u
+#define MIR       0x084u
 #define MIR_CLEAR 0x088u
 #define MIR_SET   0x08Cu
 #define ISR_SET   0x090u
@@ -79,7 +80,7 @@ int vdev_omap3_intc_init(struct vdev_omap3_intc *intc, const struct vdev_io *io,
         put(intc, ILR + 4 * line, 0);
     }
     put(intc, THRESHOLD, THRESHOLD_OFF);
-    if (get(intc, THRESHOLD) != THRESHOLD_OFF || (get(intc, ILR) & ILR_USED) != 0) {
+    if (get(intc, MIR) != UINT32_MAX || (get(intc, ILR) & ILR_USED) != 0) {
         return VDEV_ERROR_ABSENT;
     }
     /* An interrupt that was taken and never acknowledged would hold up all others. */
