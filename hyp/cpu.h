@@ -22,6 +22,7 @@
     }
 
 CPU_REGISTER(midr, p15, 0, c0, c0, 0)
+CPU_REGISTER(ctr, p15, 0, c0, c0, 1)
 CPU_REGISTER(mpidr, p15, 0, c0, c0, 5)
 CPU_REGISTER(vpidr, p15, 4, c0, c0, 0)
 CPU_REGISTER(vmpidr, p15, 4, c0, c0, 5)
@@ -42,6 +43,7 @@ CPU_REGISTER(hdfar, p15, 4, c6, c0, 0)
 CPU_REGISTER(hifar, p15, 4, c6, c0, 2)
 CPU_REGISTER(hpfar, p15, 4, c6, c0, 4)
 CPU_REGISTER(iciallu, p15, 0, c7, c5, 0)
+CPU_REGISTER(dccimvac, p15, 0, c7, c14, 1)
 CPU_REGISTER(tlbiallh, p15, 4, c8, c7, 0)
 CPU_REGISTER(tlbiallnsnh, p15, 4, c8, c7, 4)
 CPU_REGISTER(hmair0, p15, 4, c10, c2, 0)

@@ -120,11 +120,15 @@ void vm_build(void);
 void stage2_init(void);
 /* A page of registers, as it is. */
 void stage2_map_device(uint32_t guest_address, uint32_t physical_address, uint32_t length);
+/* Are registers mapped there? Not for addresses of memory. */
+bool stage2_is_mapped(uint32_t guest_address);
 /* Map the 2 MiB of guest memory around an address. */
 void stage2_map_memory(uint32_t guest_address);
 
 /* The hypervisor's own translation: mmu.c */
 void mmu_enable(void);
+/* Bring what was written to memory to where a guest sees it whose caches are off. */
+void mmu_clean(const void *pointer, uint32_t length);
 
 /* ---- traps: trap.c, interrupt.c, inject.c, psci.c ---- */
 

@@ -36,6 +36,13 @@ static void begin(void)
 
 static struct vdev_interrupt_line line(uint32_t number)
 {
+    static uint64_t taken;
+
+    if (number >= BOARD_INTERRUPTS - SPI || (taken >> number & 1) != 0) {
+        log_stop("vdev: system description: interrupt %u: there is none, or it is another device's",
+                 (unsigned)number);
+    }
+    taken |= UINT64_C(1) << number;
     return (struct vdev_interrupt_line){
         .set = vdev_gic_distributor_set_line,
         .controller = &vm.distributor,
@@ -53,10 +60,22 @@ const struct machine machine_virt = {
 
 /* ---- console ---- */
 
+/* The board's own interrupts reach the guest under their numbers. */
+static void own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last)
+{
+    for (uint32_t interrupt = first; interrupt <= last; interrupt++) {
+        if (line(place->interrupt + interrupt - first).number != interrupt) {
+            log_stop("vdev: system description: interrupt %u: the device at %x has number %u",
+                     (unsigned)place->interrupt, (unsigned)place->address, (unsigned)first - SPI);
+        }
+        gic_forward(interrupt);
+    }
+    stage2_map_device(place->address, physical, 4096);
+}
+
 static void own_console(const struct place *place)
 {
-    stage2_map_device(place->address, BOARD_UART0, 4096);
-    gic_forward(BOARD_INTERRUPT_UART0);
+    own(place, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
 }
 
 static void pure_console(const struct place *place)
@@ -98,9 +117,7 @@ static void para_console(const struct place *place)
 
 static void own_disk(const struct place *place)
 {
-    stage2_map_device(place->address, BOARD_CARD, 4096);
-    gic_forward(BOARD_INTERRUPT_CARD0);
-    gic_forward(BOARD_INTERRUPT_CARD1);
+    own(place, BOARD_CARD, BOARD_INTERRUPT_CARD0, BOARD_INTERRUPT_CARD1);
 }
 
 static void pure_disk(const struct place *place)
@@ -108,13 +125,12 @@ static void pure_disk(const struct place *place)
     static struct vdev_pl181_emulator pl181;
     static uint32_t buffer[CARD_BUFFER / 4];
 
-    struct vdev_pl181_emulator_configuration configuration = {
+    const struct vdev_pl181_emulator_configuration configuration = {
         .block = board_card(),
-        .interrupt = {vm_line(place), vm_line(place)},
+        .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
         .buffer = buffer,
         .buffer_length = sizeof buffer,
     };
-    configuration.interrupt[1].number++;
     vm_check(vdev_pl181_emulator_init(&pl181, &configuration), place);
     vm_add_window("pl181", place, vdev_pl181_emulator_access, &pl181);
 }

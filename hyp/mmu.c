@@ -31,6 +31,18 @@ static uint64_t level1[4] __attribute__((aligned(4096)));
 static uint64_t level2[512] __attribute__((aligned(4096)));
 static uint64_t level3[512] __attribute__((aligned(4096)));
 
+void mmu_clean(const void *pointer, uint32_t length)
+{
+    uint32_t line = 4u << (cpu_read_ctr() >> 16 & 15);
+    uint32_t end = (uint32_t)pointer + length;
+
+    for (uint32_t at = (uint32_t)pointer & ~(line - 1); at < end; at += line) {
+        cpu_write_dccimvac(at);
+    }
+    cpu_write_iciallu(0); /* and the branch predictors with it */
+    cpu_barrier();
+}
+
 void mmu_enable(void)
 {
     const uint64_t memory = MEMORY | ANY_LEVEL | INNER_SHAREABLE | ACCESSED;
@@ -63,6 +75,7 @@ void mmu_enable(void)
     cpu_write_htcr(1u << 31 | 1u << 23 | 3u << 12 | 1 << 10 | 1 << 8); /* walks cached, shareable */
     cpu_write_httbr((uintptr_t)level1);
     cpu_write_tlbiallh(0);
+    cpu_write_iciallu(0);
     cpu_barrier();
     cpu_write_hsctlr(cpu_read_hsctlr() | 1u << 19 | 1 << 12 | 1 << 2 | 1); /* WXN, I, C, M */
     cpu_barrier();

@@ -59,6 +59,14 @@ void stage2_map_device(uint32_t guest_address, uint32_t physical_address, uint32
     cpu_barrier();
 }
 
+bool stage2_is_mapped(uint32_t guest_address)
+{
+    uint64_t section = level2[guest_address >> SECTION_BITS];
+    const uint64_t *table = (const uint64_t *)(uintptr_t)(section & ~UINT64_C(0xfff));
+
+    return section != 0 && table[guest_address / PAGE % 512] != 0;
+}
+
 void stage2_map_memory(uint32_t guest_address)
 {
     uint32_t section = guest_address >> SECTION_BITS;

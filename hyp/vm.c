@@ -28,6 +28,8 @@ static struct vdev_fdt_error error;
 static struct vdev_guest_device guest_devices[MACHINE_DEVICES];
 static size_t guest_device_count;
 static const struct machine *machine;
+static const struct device_kind *built[VM_WINDOWS];
+static size_t built_count;
 
 static struct vdev_register_count counters[VM_WINDOWS][WINDOW_LENGTH / 4];
 
@@ -104,6 +106,32 @@ struct vdev_bus_window *vm_add_window(const char *name, const struct place *plac
 
 /* ---- devices ---- */
 
+/* A device's registers: somewhere below memory, and nothing else there yet. */
+static void check_place(const struct place *place, bool pages)
+{
+    if (place->length == 0 || place->length > WINDOW_LENGTH || (place->address | place->length) % 4 != 0) {
+        refuse_node(place->node, "its registers' length or alignment is not one of a device");
+    }
+    if (place->address >= BOARD_MEMORY || place->length > BOARD_MEMORY - place->address) {
+        refuse_node(place->node, "its registers are not below memory");
+    }
+    if (pages && place->address % 4096 != 0) {
+        refuse_node(place->node, "its registers do not begin on a page");
+    }
+    for (unsigned i = 0; i < vm.window_count; i++) {
+        const struct vdev_bus_window *window = &vm.windows[i];
+        if (place->address < window->address + window->length &&
+            window->address < place->address + place->length) {
+            refuse_node(place->node, "another device is where its registers are");
+        }
+    }
+    for (uint32_t at = place->address; at - place->address < place->length; at += 4) {
+        if (stage2_is_mapped(at)) {
+            refuse_node(place->node, "another device is where its registers are");
+        }
+    }
+}
+
 static void build_device(int node)
 {
     const struct place place = {
@@ -134,6 +162,17 @@ static void build_device(int node)
     if (kind == NULL) {
         refuse_node(node, "this arrangement does not go with this kind of device");
     }
+    /* What a kind sets up there is once. */
+    for (size_t i = 0; i < built_count; i++) {
+        if (same(built[i]->node, kind->node)) {
+            refuse_node(node, "one device twice");
+        }
+    }
+    if (built_count == VM_WINDOWS) {
+        refuse_node(node, "one device too many");
+    }
+    built[built_count++] = kind;
+    check_place(&place, same(arrangement, "vm-owned"));
     kind->build(&place);
     if (kind->in_tree) {
         if (guest_device_count == MACHINE_DEVICES) {
@@ -168,6 +207,7 @@ static uint32_t copy_file(int node, const char *property, uint32_t offset, uint3
                  (unsigned)address, (unsigned)length);
     }
     memcpy(guest_pointer(offset), (const void *)(uintptr_t)address, length);
+    mmu_clean(guest_pointer(offset), length);
     return length;
 }
 
@@ -212,6 +252,7 @@ static void build_tree(int node, uint32_t initrd_length)
     if (status < 0) {
         mistake();
     }
+    mmu_clean(guest_pointer(TREE_OFFSET), TREE_SIZE);
 }
 
 static void find_machine(int node)
