@@ -5,13 +5,21 @@
  * block class. Programmed I/O: DMA requests go nowhere, CMD's DE bit is stored.
  *
  * Where the manual leaves it to a wire's timing:
- * - A command is sent and answered within the access that writes CMD; clock and bus power are
- *   stable, and resets are done, within the access that asks for them.
+ * - A command is sent and answered within the access that writes CMD, if the bus has power (SDBP)
+ *   and clock (ICE and CEN); else nothing happens. Clocks are stable, and resets are done, within
+ *   the access that asks for them. SDBP stays off for a voltage that CAPA does not have.
  * - There is no data timer: a transfer waits as long as the class below does. DTO comes at once
- *   when the card will certainly send or take nothing more; DCRC when the class failed.
- * - TC of a write means that the class completed it, and the card is not busy.
- * - BRR is raised for each block as it can be read, BWR as it can be written; DATA then passes one
- *   block, and what is read or written beside is nothing but BADA.
+ *   when the card will certainly send or take nothing more; DCRC when the class failed. The data
+ *   path is idle after either.
+ * - BRR is raised as a block can be read, BWR as one can be written; DATA then passes that block.
+ * An access to DATA at any other moment is nothing but BADA.
+ * - TC of a read comes with the last word read; that of a write means that the class completed it;
+ *   that of a command with busy, that the card is not busy. A card's automatic CMD12 follows the
+ *   completed write.
+ * - While data are under way, a command that wants the data lines is not sent, but for CMD12 and
+ *   those of the type abort; and BLK does not change.
+ *
+ * Not there: SDIO (CIRQ is never raised), stop at a block gap and SYSTEST (stored).
  */
 #ifndef VDEV_EMULATORS_OMAP3_HSMMC_H
 #define VDEV_EMULATORS_OMAP3_HSMMC_H
@@ -28,7 +36,7 @@
 
 #define VDEV_OMAP3_HSMMC_WINDOW         0x1000u /* bytes of registers */
 #define VDEV_OMAP3_HSMMC_FIFO_BYTES     1024u   /* and so the largest block */
-#define VDEV_OMAP3_HSMMC_REGISTER_COUNT 25u
+#define VDEV_OMAP3_HSMMC_REGISTER_COUNT 24u
 
 struct vdev_omap3_hsmmc_emulator_configuration {
     struct vdev_block *block;              /* the card's medium; NULL: the slot is empty */
@@ -40,18 +48,20 @@ struct vdev_omap3_hsmmc_emulator_configuration {
 
 /* All of it is the emulator's. */
 struct vdev_omap3_hsmmc_emulator {
+    /* What an access to DATA looks at; kept together. */
+    uint32_t position; /* bytes of the block in the FIFO that the guest read or wrote */
+    uint32_t end;  /* ... and may: the block's length in whole words, or 0 while it has to wait */
+    uint8_t phase; /* of enum phase in omap3_hsmmc.c */
+    uint32_t fifo[VDEV_OMAP3_HSMMC_FIFO_BYTES / 4];
+
     struct vdev_register_bank bank;
     uint32_t values[VDEV_OMAP3_HSMMC_REGISTER_COUNT];
     struct vdev_interrupt_line *interrupt;
-    uint8_t phase;        /* of enum phase in omap3_hsmmc.c */
-    bool automatic_stop;  /* ACEN: CMD12 follows the last block */
-    bool endless;         /* a multiple block transfer without a count: until CMD12 */
     uint32_t block_bytes; /* of the transfer under way, from 1 to 1024 */
-    uint32_t blocks;      /* still to pass between card and FIFO */
-    uint32_t level;       /* bytes in the FIFO: of a read to be taken, of a write put there */
-    uint32_t position;    /* of a read: bytes taken; of a write: bytes passed on */
-    uint32_t fifo[VDEV_OMAP3_HSMMC_FIFO_BYTES / 4];
-    uint32_t filled; /* of a read: bytes that came from the card for this block */
+    uint32_t blocks;      /* that have still to pass */
+    uint32_t passed;      /* bytes of this block that passed between card and FIFO */
+    bool endless;         /* without a count: until CMD12 */
+    bool automatic_stop;  /* CMD12 follows the last block */
     struct vdev_sd_card_emulator card;
 };
 

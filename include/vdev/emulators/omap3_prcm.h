@@ -17,8 +17,8 @@
 
 #define VDEV_OMAP3_CM_WINDOW          0x2000u /* bytes, from 48004000 */
 #define VDEV_OMAP3_PRM_WINDOW         0x2000u /* bytes, from 48306000 */
-#define VDEV_OMAP3_CM_REGISTER_COUNT  32u
-#define VDEV_OMAP3_PRM_REGISTER_COUNT 16u
+#define VDEV_OMAP3_CM_REGISTER_COUNT  37u
+#define VDEV_OMAP3_PRM_REGISTER_COUNT 13u
 
 /* Causes of a reset, as they stand in PRM_RSTST. */
 #define VDEV_OMAP3_RESET_COLD     0x001u
@@ -32,7 +32,14 @@ struct vdev_omap3_prcm_emulator_configuration {
      * from inside the access, which the owner lets return before it resets anything. May be NULL.
      */
     void (*reset)(void *owner, bool cold);
+    /*
+     * GPTIMER1 to 11 has another functional clock: SYS_CLK or 32 kHz. Called with changes only,
+     * from inside an access or a reset. May be NULL.
+     */
+    void (*timer_clock)(void *owner, unsigned timer, bool system);
     void *owner;
+    /* Start as a boot loader leaves it: UART3's clocks are on. Else as after reset: all are off. */
+    bool running;
     uint32_t cause; /* why the guest starts: VDEV_OMAP3_RESET_..., 0 means cold */
 };
 
@@ -42,7 +49,9 @@ struct vdev_omap3_prcm_emulator {
     uint32_t cm_values[VDEV_OMAP3_CM_REGISTER_COUNT];
     uint32_t prm_values[VDEV_OMAP3_PRM_REGISTER_COUNT];
     void (*reset)(void *owner, bool cold);
+    void (*timer_clock)(void *owner, unsigned timer, bool system);
     void *owner;
+    uint32_t system_timers; /* bit n: GPTIMERn counts SYS_CLK, as last told */
 };
 
 /* The registers, for names and for the tests of drivers. */
@@ -57,8 +66,12 @@ int vdev_omap3_prcm_emulator_init(
     struct vdev_omap3_prcm_emulator *emulator,
     const struct vdev_omap3_prcm_emulator_configuration *configuration);
 
-/* As after a reset with this cause. After a warm one PRM_RSTST gathers, as it does in hardware. */
-void vdev_omap3_prcm_emulator_reset(struct vdev_omap3_prcm_emulator *emulator, uint32_t cause);
+/*
+ * As after a reset with this cause; `running` as in the configuration. After a warm one PRM_RSTST
+ * gathers causes, as it does in hardware. Causes that do not exist are ignored.
+ */
+void vdev_omap3_prcm_emulator_reset(struct vdev_omap3_prcm_emulator *emulator, uint32_t cause,
+                                    bool running);
 
 /*
  * One access of a guest to the clock manager, or to the power and reset manager, 32 bits wide: a
