@@ -23,6 +23,7 @@ enum {
     SYNDROME_SIZE_SHIFT = 22, /* SAS */
     SYNDROME_SIGNED = 1 << 21,
     SYNDROME_REGISTER_SHIFT = 16,
+    SYNDROME_CACHE = 1 << 8, /* CM: maintenance of the caches by address */
     SYNDROME_WRITE = 1 << 6,
     SYNDROME_STATUS = 0x3f,
     STATUS_TRANSLATION = 0x04, /* and the level in the two lowest bits */
@@ -167,6 +168,10 @@ static __attribute__((noinline)) void data_abort_any(struct registers *registers
     uint32_t value;
     int status;
 
+    if ((syndrome & SYNDROME_CACHE) != 0) {
+        skip(syndrome | SYNDROME_LONG); /* no memory is there, so nothing of it is in a cache */
+        return;
+    }
     if ((syndrome & SYNDROME_VALID) == 0 || is_banked_low(number)) {
         refuse_access("an instruction that the hardware does not decode", address, syndrome);
         return;

@@ -11,6 +11,7 @@ enum {
     EXTERNAL_SHORT = 0x008,
     EXTERNAL_LONG = 0x210,
     FLOOD = 100000,
+    MARKS = 1500, /* more than the hypervisor writes down */
 };
 
 static uint32_t status_now(void)
@@ -119,6 +120,9 @@ void test_flood(void)
         aborts += fault.count == 1 && fault.vector == DATA_ABORT;
     }
     check("a hundred thousand refusals", aborts == FLOOD, aborts, FLOOD);
+    for (uint32_t i = 0; i < MARKS; i++) {
+        mark(1000 + i);
+    }
     check("hypervisor answers after them", hypercall(0x84000000, 0, 0) == 0x10000,
           hypercall(0x84000000, 0, 0), 0x10000);
 }

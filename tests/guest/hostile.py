@@ -18,6 +18,7 @@ import machine  # noqa: E402
 
 DEADLINE = 20  # seconds for one run of QEMU
 LOGGED = 16    # refusals that the hypervisor writes down
+MARKS = 1001   # marks that it does, and its own last one
 ROOM = 32 << 20  # bytes for a kernel
 
 passed = failed = 0
@@ -96,6 +97,8 @@ def judge_log(guest, log):
             break
     else:
         check("log names pc and address", None if len(refused) >= LOGGED else "too few refusals")
+    count = sum(line.startswith("{") for line in log)
+    check("marks are bounded", None if count == MARKS else f"{count} of them")
     check("log says where it ends", None if logged and logged[-1].endswith("further ones are only counted")
           else f"'{logged[-1:]}'")
     marks = {}
