@@ -64,7 +64,7 @@ struct vdev_register {
     uint32_t reserved;
     uint32_t reset;
     uint32_t offset;
-    const char *name; /* the data sheet's */
+    const char *name; /* the data sheet's; those that share an offset joined by "/" */
     uint8_t widths;   /* sum of VDEV_REGISTER_8, _16, _32 */
     uint8_t kind;     /* enum vdev_register_kind */
     uint16_t repeat;  /* how many words in a row are this register, as a FIFO's window; 0 means 1 */
@@ -148,7 +148,7 @@ const struct vdev_register *vdev_registers_find(const struct vdev_register_table
 /* Its name, or "unmapped": for messages. */
 const char *vdev_registers_name(const struct vdev_register_table *table, uint32_t offset);
 
-/* The register of that name, or NULL. */
+/* The register of that name, which may be one of several that share its offset; or NULL. */
 const struct vdev_register *vdev_registers_by_name(const struct vdev_register_table *table,
                                                    const char *name);
 

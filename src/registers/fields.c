@@ -13,11 +13,31 @@ static bool same_name(const char *a, const char *b)
     return *a == *b;
 }
 
+/* Is `name` all of `names`, or one of those that a "/" joins? */
+static bool is_among(const char *names, const char *name)
+{
+    if (same_name(names, name)) {
+        return true;
+    }
+    while (*names != '\0') {
+        size_t i = 0;
+        while (name[i] != '\0' && names[i] == name[i]) {
+            i++;
+        }
+        if (i != 0 && name[i] == '\0' && (names[i] == '\0' || names[i] == '/')) {
+            return true;
+        }
+        while (*names != '\0' && *names++ != '/') {
+        }
+    }
+    return false;
+}
+
 const struct vdev_register *vdev_registers_by_name(const struct vdev_register_table *table,
                                                    const char *name)
 {
     for (size_t i = 0; i < table->count; i++) {
-        if (same_name(table->registers[i].name, name)) {
+        if (is_among(table->registers[i].name, name)) {
             return &table->registers[i];
         }
     }

@@ -42,14 +42,15 @@ enum vdev_fault_kind {
 
 struct vdev_fault {
     enum vdev_fault_kind kind;
-    const char *name;   /* the register */
-    const char *field;  /* NULL: the bits in `mask` */
-    uint32_t mask;      /* 0: all */
-    const char *status; /* TRANSFER: the register of `field` or `mask` */
-    uint32_t bytes;     /* TRANSFER */
-    uint32_t from;      /* the first access through the bench that meets it, from 0 */
-    uint32_t times;     /* how often it strikes, by accesses that it changes; 0: no end */
-    const char *file;   /* where it stands, for messages */
+    const char *name;                      /* the register */
+    const char *field;                     /* NULL: the bits in `mask` */
+    uint32_t mask;                         /* 0: all */
+    const char *status;                    /* TRANSFER: the register of `field` or `mask` */
+    uint32_t bytes;                        /* TRANSFER */
+    struct vdev_interrupt_line *interrupt; /* TRANSFER: high while the bits are 1; or NULL */
+    uint32_t from;    /* the first access through the bench that meets it, from 0 */
+    uint32_t times;   /* how often it strikes, by accesses that it changes; 0: no end */
+    const char *file; /* where it stands, for messages */
     uint32_t line;
     uint32_t struck; /* the bench's, may be read: how many accesses it changed */
     uint32_t moved;  /* the bench's: bytes through the register */
@@ -98,7 +99,9 @@ struct vdev_bench {
     struct vdev_virtual_clock_watcher watcher;
     struct vdev_testing_history history;
     uint32_t vain;      /* reads in a row that brought nothing new */
+    uint32_t looks;     /* how often time has passed meanwhile */
     uint64_t vain_from; /* when the last access was that did */
+    bool busy;          /* in the middle of an access: events wait for its end */
     bool failed;
 };
 

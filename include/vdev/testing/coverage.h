@@ -2,12 +2,13 @@
 /*
  * Coverage: which registers and fields a test touched, of those that the driver's source names.
  *
- * The source is read as text. An identifier in it names a register if it is the register's name in
- * the table or ends in "_" and that name; it names a field if it ends in "_" and the field's name,
- * and what stands before ends as the register's name does (FR_BUSY or UARTFR_BUSY for BUSY in
- * UARTFR). Registers whose names differ in a number at the end are an array where the source names
- * them without it (MIR for MIR0, MIR1, MIR2), and count once. A register is touched by any access;
- * a field by an access to its register in which one of its bits is 1, or that changes one of them.
+ * The source is read as text, without comments and strings. Its identifiers without small letters,
+ * as macros and enumerators are, name registers: CR, UARTCR and MY_UARTCR all name UARTCR, POWER
+ * names MCIPower; exact names go before others. An identifier names a field if it ends in "_" and
+ * the field's name, and what stands before names the register (FR_BUSY, UARTFR_BUSY). Registers
+ * whose names differ in a number at the end are an array where the source names them without it
+ * (MIR for MIR0, MIR1, MIR2), and count once. A register is touched by any access; a field by an
+ * access to its register in which one of its bits is 1, or that changes one of them.
  */
 #ifndef VDEV_TESTING_COVERAGE_H
 #define VDEV_TESTING_COVERAGE_H
