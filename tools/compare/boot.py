@@ -86,8 +86,8 @@ def bench(files, directory, disk, progress):
 
 
 class Boot:
-    """One run. Afterwards: `verified` per window, and the marks that the hypervisor and the tracer
-    saw."""
+    """One run. Afterwards: `verified` per window, the marks that the hypervisor and the tracer saw,
+    and in `said` what the guest found out about its pins and interrupts."""
 
     def __init__(self, arrangement, files, directory, disk, work, progress):
         self.arrangement, self.files, self.directory = arrangement, files, directory
@@ -95,8 +95,9 @@ class Boot:
         # QEMU's trace shows the guest's own accesses to the board's devices wherever it has them:
         # natively, and if it owns them under the hypervisor, which counts the rest.
         self.trace = arrangement.name in ("native", "vm-owned")
-        self.windows = [window for window in workload.WINDOWS if window.device in work]
-        self.verified = {}
+        windows = workload.WINDOWS + workload.OMAP3_WINDOWS
+        self.windows = [window for window in windows if window.device in work]
+        self.verified, self.said = {}, {}
         self.log, self.log_text = [], []
 
     def run(self):
@@ -135,6 +136,12 @@ class Boot:
         descriptors = [theirs.fileno()]
         trace_filter, trace_write = None, None
         self.console = Console(ours, SILENCE)
+        sockets, second = [ours, theirs], None
+        if "second-console" in self.arrangement.devices:
+            sockets += socket.socketpair()
+            descriptors.append(sockets[3].fileno())
+            second = f"socket,fd={descriptors[-1]}"
+            self.second = Console(sockets[2], SILENCE)
         if self.trace:
             trace_read, trace_write = os.pipe()
             descriptors.append(trace_write)
@@ -146,6 +153,7 @@ class Boot:
             trace_write,
             self.work,
             self.disk,
+            second=second,
         )
         with open(os.path.join(self.directory, "command"), "w") as out:
             out.write(" ".join(command) + "\n")
@@ -165,7 +173,8 @@ class Boot:
             stdout=errors,
             stderr=errors,
         )
-        theirs.close()
+        for each in sockets[1::2]:
+            each.close()
         if self.trace:
             os.close(trace_write)
         try:
@@ -185,7 +194,8 @@ class Boot:
                 qemu.wait()
             if trace_filter:
                 trace_filter.wait()
-            ours.close()
+            for each in sockets[::2]:
+                each.close()
             errors.close()
         self.log, self.log_text = self._read_log()
         if qemu.returncode:
@@ -216,6 +226,8 @@ class Boot:
             if window.device == "block":
                 result = self._expect(f"checksum {window.workload} ")
                 good = result == workload.disk_checksum(self.original, window)
+            elif window.device == "gpio":
+                good = self._words("pins")
             elif window.workload.startswith("write"):
                 good = self._console_output(window)
             else:
@@ -225,19 +237,30 @@ class Boot:
                 f"{self.arrangement.title}: {window.device} {window.workload} done"
                 f"{'' if good else ': THE DATA IS WRONG'}"
             )
+        self._words("interrupts")
         self._expect("finished")
+
+    def _words(self, name):
+        """What the guest found, as words NAME=VALUE: kept for who judges it."""
+        self.said[name] = dict(word.split("=", 1) for word in self._expect(f"{name} ").split())
+        return True
+
+    def _console_of(self, window):
+        return self.second if window.device == "second-console" else self.console
 
     def _console_output(self, window):
         self._expect(f"output {window.bytes}")
-        data = self.console.bytes(window.bytes)
+        data = self._console_of(window).bytes(window.bytes)
         self._expect(f"written {window.bytes}")
         return data == workload.pattern()[: window.bytes]
 
     def _console_input(self, window):
         self._expect(f"input {window.bytes}")
         data = workload.pattern()[: window.bytes]
-        wrong = self.console.bytes(1) != b">"
-        wrong += self.console.type(data)
+        console = self._console_of(window)
+        wrong = console.bytes(1) != b">"
+        wrong += console.type(data)
+        wrong += len(console.pending) if console is not self.console else 0
         checksum = self._expect("checksum console-read ")
         return not wrong and checksum == hashlib.sha256(data).hexdigest()
 

@@ -72,7 +72,7 @@ def row(boot, window):
     cost = NOTHING
     if arrangement.virtualized:
         cost = hypervisor_cost(boot.hypervisor_marks[begin], boot.hypervisor_marks[end])
-    node = "console" if window.device == "console" else "disk"
+    node = "disk" if window.device == "block" else window.device
     _, name, base, size, _ = arrangement.devices[node]
     registers = cost["traps"].get(name, {})
     native = not arrangement.virtualized

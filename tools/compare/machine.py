@@ -45,6 +45,12 @@ BOARD = {
     "console": ("arm,pl011", "pl011", 0x1C090000, 0x1000, 5),
     "disk": ("arm,pl181", "pl181", 0x1C050000, 0x1000, 9),
 }
+# Devices of a BeagleBoard, in a machine that is none: Linux's own drivers take them as they are.
+OMAP3 = {
+    "console": BOARD["console"],
+    "second-console": ("ti,omap3-uart", "omap3-uart-2", 0x49020000, 0x1000, 50),
+    "gpio": ("ti,omap3-gpio", "omap3-gpio", 0x49056000, 0x1000, 51),
+}
 VIRTIO = {
     "console": ("virtio,mmio", "virtio-console", 0x1C130000, 0x200, 40),
     "disk": ("virtio,mmio", "virtio-block", 0x1C130200, 0x200, 41),
@@ -64,7 +70,7 @@ class Arrangement:
 
     @property
     def devices(self):
-        return VIRTIO if self.interface == "virtio" else BOARD
+        return {"board": BOARD, "virtio": VIRTIO, "omap3": OMAP3}[self.interface]
 
     def interface_of(self, device):
         """As the report calls it: `device` is the report's word, console or block."""
@@ -79,7 +85,8 @@ class Arrangement:
         console, disk = ("hvc0", "vda") if self.interface == "virtio" else ("ttyAMA0", "mmcblk0")
         return (
             f"console=ttyAMA0 quiet loglevel=1 panic=-1 iomem=relaxed mem={GUEST_MEMORY >> 20}M "
-            f"vdev.console={console} vdev.disk={disk} vdev.work={','.join(work)}"
+            f"vdev.console={console} vdev.disk={disk} vdev.second-console=ttyO1 "
+            f"vdev.work={','.join(work)}"
         )
 
 
@@ -89,6 +96,8 @@ ARRANGEMENTS = {
     "vm-owned": Arrangement("vm-owned", "vm-owned", "board", True),
     "pure": Arrangement("pure", "pure", "board", True),
     "para": Arrangement("para", "para", "virtio", True),
+    # No part of the comparison, which has nothing native to hold it against: for ./run test.
+    "omap3": Arrangement("pure", "omap3", "omap3", True),
 }
 
 
@@ -146,9 +155,10 @@ def _load(path, address):
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
 
 
-def command(arrangement, files, directory, console, trace, work, disk, kernel=None):
-    """QEMU's command line. `console` is a character device's type and options, `trace` a descriptor
-    that QEMU inherits or None; `kernel` replaces Linux."""
+def command(arrangement, files, directory, console, trace, work, disk, kernel=None, second=None):
+    """QEMU's command line. `console` is a character device's type and options, `second` too, of the
+    second console, or None; `trace` a descriptor that QEMU inherits or None; `kernel` replaces
+    Linux."""
     arguments = ["qemu-system-arm", *FLAGS]
     kind, _, options = console.partition(",")
     arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
@@ -200,6 +210,10 @@ def command(arrangement, files, directory, console, trace, work, disk, kernel=No
         tree,
     )
     arguments += ["-serial", f"file:{directory}/hypervisor.log", "-kernel", files.hypervisor]
+    if second:
+        kind, _, options = second.partition(",")
+        arguments += ["-chardev", ",".join(filter(None, (kind, "id=second", options)))]
+        arguments += ["-serial", "chardev:second"]
     arguments += _load(tree, DESCRIPTION_ADDRESS) + _load(image, KERNEL_ADDRESS)
     if not kernel:
         arguments += _load(files.initrd, INITRD_ADDRESS)

@@ -38,6 +38,13 @@ WINDOWS = (
     Window(6, "console", "read-4k", INPUT_SIZE),
 )
 
+# What Linux's OMAP drivers do with the emulators of a BeagleBoard's devices.
+OMAP3_WINDOWS = (
+    Window(7, "second-console", "write-64k", PATTERN_SIZE),
+    Window(8, "second-console", "read-4k", INPUT_SIZE),
+    Window(9, "gpio", "pins", 0),
+)
+
 
 def pattern():
     """The bytes that go over the console and, rotated, to the disk: every value, in no order a bug

@@ -17,6 +17,7 @@ import boot  # noqa: E402
 import compare  # noqa: E402
 import counts  # noqa: E402
 import machine  # noqa: E402
+import omap3  # noqa: E402
 import report  # noqa: E402
 import workload  # noqa: E402
 
@@ -239,5 +240,6 @@ def run(build):
             agreement(tests, done["pure"], again)
         except boot.BootError as error:
             tests.check("the second run does its work", False, f"{error}\n{error.details}")
+        omap3.run(tests, build, done["pure"].original, progress)
     print(f"  the whole system: {tests.passed} passed, {tests.failed} failed")
     return tests.passed, tests.failed
