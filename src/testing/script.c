@@ -423,15 +423,18 @@ void vdev_script_expect(struct vdev_script *script, const struct vdev_script_ste
 {
     size_t group = 0;
 
+    if (script->failed) {
+        return;
+    }
+    /* What has been played is done with: its room is there again. */
+    if (script->steps == script->room && script->position >= script->count) {
+        script->count = 0;
+        go_to(script, 0);
+    }
     if (script->room == NULL || script->steps != script->room ||
         script->count >= script->capacity) {
         refuse(script, file, line, "no room for another step");
         return;
-    }
-    /* What has been played is done with: its room is there again. */
-    if (script->position >= script->count) {
-        script->count = 0;
-        go_to(script, 0);
     }
     struct vdev_script_step *added = &script->room[script->count++];
     *added = *step;

@@ -86,8 +86,9 @@ struct vdev_bench_configuration {
     /* Each access as a line of a trace, see <vdev/testing/trace.h>; NULL: none. */
     vdev_testing_print_function *record;
     void *record_context;
-    uint32_t reads_most;       /* reads in a row that bring nothing new; 0: VDEV_BENCH_READS */
-    uint64_t nanoseconds_most; /* the same by time; 0: VDEV_BENCH_NANOSECONDS */
+    uint32_t reads_most; /* reads in a row that bring nothing new; 0: VDEV_BENCH_READS */
+    /* The same by time; 0: VDEV_BENCH_NANOSECONDS. Leaps of more than a thousandth do not count. */
+    uint64_t nanoseconds_most;
     vdev_testing_fail_function *fail; /* NULL: vdev_testing_stop */
     void *context;
 };
@@ -99,8 +100,8 @@ struct vdev_bench {
     struct vdev_virtual_clock_watcher watcher;
     struct vdev_testing_history history;
     uint32_t vain;      /* reads in a row that brought nothing new */
-    uint32_t looks;     /* how often time has passed meanwhile */
     uint64_t vain_from; /* when the last access was that did */
+    uint64_t last_time; /* as the clock last told */
     bool busy;          /* in the middle of an access: events wait for its end */
     bool failed;
 };
