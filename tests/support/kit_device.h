@@ -51,7 +51,7 @@ static unsigned kit_failures;
 static jmp_buf kit_leave; /* for what would wait for ever */
 static bool kit_leaves;
 
-static void kit_note(void *context, const char *message)
+static inline void kit_note(void *context, const char *message)
 {
     (void)context;
     ck_assert_uint_lt(strlen(message), VDEV_TESTING_MESSAGE);
@@ -63,14 +63,14 @@ static void kit_note(void *context, const char *message)
     }
 }
 
-static void kit_setup(void)
+static inline void kit_setup(void)
 {
     kit_message[0] = '\0';
     kit_failures = 0;
     kit_leaves = false;
 }
 
-static void kit_expect(const char *part)
+static inline void kit_expect(const char *part)
 {
     ck_assert_uint_eq(kit_failures, 1);
     ck_assert_msg(strstr(kit_message, part) != NULL, "\"%s\" is not in:\n%s", part, kit_message);
