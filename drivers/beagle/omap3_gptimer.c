@@ -34,7 +34,7 @@
 #define PATIENCE 100000u
 #define BILLION  1000000000u
 
-#define COUNTER_CR 0x10u /* [TRM table 16-83] */
+#define REG_32KSYNCNT_CR 0x10u /* [TRM table 16-83] */
 
 static uint32_t get(const struct vdev_omap3_gptimer *self, uint32_t offset)
 {
@@ -232,7 +232,7 @@ uint32_t vdev_omap3_gptimer_count(const struct vdev_omap3_gptimer *timer)
 static uint64_t counter_now(void *context)
 {
     struct vdev_omap3_counter *counter = context;
-    uint32_t count = vdev_io_read32(&counter->io, COUNTER_CR);
+    uint32_t count = vdev_io_read32(&counter->io, REG_32KSYNCNT_CR);
 
     counter->ticks += (uint32_t)(count - counter->last);
     counter->last = count;
@@ -244,6 +244,6 @@ void vdev_omap3_counter_init(struct vdev_omap3_counter *counter, const struct vd
     *counter = (struct vdev_omap3_counter){
         .clock = {.now = counter_now, .context = counter},
         .io = *io,
-        .last = vdev_io_read32(io, COUNTER_CR),
+        .last = vdev_io_read32(io, REG_32KSYNCNT_CR),
     };
 }

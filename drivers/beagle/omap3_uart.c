@@ -90,20 +90,33 @@ static void set_enable(struct vdev_omap3_uart *self, uint32_t enable)
     }
 }
 
-/* LSR loses its error bits when it is read, so whoever reads it counts them. */
+/*
+ * The errors of the byte at the FIFO's head. An OMAP UART shows them until the byte is read, a
+ * 16550A until LSR is: so they are held here until the byte is taken.
+ */
 static uint8_t line_status(struct vdev_omap3_uart *self)
 {
     uint8_t status = get(self, LSR);
 
     self->errors.overrun += (status & LSR_OE) != 0;
-    if ((status & LSR_BI) != 0) {
+    self->held |= status & (LSR_PE | LSR_FE | LSR_BI);
+    return status;
+}
+
+static uint8_t take_byte(struct vdev_omap3_uart *self)
+{
+    uint8_t byte = get(self, RHR);
+    uint8_t held = self->held;
+
+    self->held = 0;
+    if ((held & LSR_BI) != 0) {
         /* A break has neither parity nor a stop bit; what is said of them means nothing. */
         self->errors.breaks++;
-    } else {
-        self->errors.parity += (status & LSR_PE) != 0;
-        self->errors.framing += (status & LSR_FE) != 0;
+        return 0;
     }
-    return status;
+    self->errors.parity += (held & LSR_PE) != 0;
+    self->errors.framing += (held & LSR_FE) != 0;
+    return byte;
 }
 
 /*
@@ -149,12 +162,10 @@ static size_t read_bytes(struct vdev_console *console, uint8_t *bytes, size_t le
     }
     /* Never RHR without LSR: reading it empty is a bus error on some of the family. */
     while (done < length && done < self->fifo_depth) {
-        uint8_t status = line_status(self);
-        if ((status & LSR_DR) == 0) {
+        if ((line_status(self) & LSR_DR) == 0) {
             break;
         }
-        uint8_t byte = get(self, RHR);
-        bytes[done++] = (status & LSR_BI) != 0 ? 0 : byte;
+        bytes[done++] = take_byte(self);
     }
     if (done == 0) {
         self->readable_told = false;

@@ -51,6 +51,7 @@ struct vdev_omap3_uart {
     uint8_t kind;       /* of enum vdev_omap3_uart_kind; never DETECT after init */
     uint8_t fifo_depth; /* 64 or 16 */
     uint8_t enable;     /* IER as last written */
+    uint8_t held;       /* LSR's errors of the byte at the FIFO's head */
     bool interrupts;
     bool write_wanted;  /* a write took less than asked: owe a `writable` */
     bool readable_told; /* `readable` was called, and no read has returned 0 since */
