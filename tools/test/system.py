@@ -19,6 +19,7 @@ import counts  # noqa: E402
 import machine  # noqa: E402
 import omap3  # noqa: E402
 import report  # noqa: E402
+import sizes  # noqa: E402
 import workload  # noqa: E402
 
 ROW_FIELDS = (
@@ -81,6 +82,7 @@ def bad_input(tests):
     refuses(
         tests, "compare refuses an unknown device", 2, "toaster", "compare", "--only", "toaster"
     )
+    refuses(tests, "size refuses an unknown option", 2, "--nonsense", "size", "--nonsense")
     tests.check("help exits well", run_command("help").returncode == 0)
     with tempfile.TemporaryDirectory() as folder:
         for name, size in (
@@ -104,6 +106,9 @@ def bad_input(tests):
             "compare",
             "--json",
             folder,
+        )
+        refuses(
+            tests, "size refuses rows that it cannot write", 1, folder, "size", "--json", folder
         )
 
 
@@ -213,6 +218,7 @@ def run(build):
     bad_input(tests)
     with tempfile.TemporaryDirectory() as folder:
         checker(tests, folder)
+    sizes.run(tests, run_command)
     options = compare.parse(["--build", build])
     done = {}
     try:
