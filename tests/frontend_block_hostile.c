@@ -408,6 +408,31 @@ START_TEST(a_device_that_does_not_come_back)
 }
 END_TEST
 
+START_TEST(stopped_from_inside_a_completion)
+{
+    struct asked asked[8];
+    /* By a completion that the device made, and by one of a device that broke a rule. */
+    for (unsigned broken = 0; broken < 2; broken++) {
+        describe_fake();
+        ck_assert_int_eq(vdev_block_frontend_init(&frontend, &configuration), VDEV_OK);
+        for (unsigned i = 0; i < 8; i++) {
+            ck_assert_int_eq(ask(&asked[i], VDEV_BLOCK_READ, 0, room(512)), VDEV_OK);
+        }
+        asked[0].stops = true;
+        set_status(1, VIRTIO_BLK_S_OK);
+        fake_give(&fake, 0, broken ? 0xffff : fake_head(&fake, 0, 1), 513);
+        ck_assert(!vdev_block_poll(&frontend.block));
+        ck_assert_ended(&asked[0], broken ? VDEV_ERROR_IO : VDEV_OK);
+        for (unsigned i = 1; i < 8; i++) {
+            ck_assert_ended(&asked[i], VDEV_ERROR_ABSENT);
+        }
+        ck_assert(!frontend.alive);
+        ck_assert_uint_eq(fake.status, 0);
+        ck_assert(!fake.ready[0]);
+    }
+}
+END_TEST
+
 START_TEST(a_device_that_always_needs_a_reset)
 {
     struct asked asked;
@@ -537,6 +562,7 @@ int main(void)
     tcase_add_test(tests, statuses);
     tcase_add_test(tests, a_device_that_rewrites_the_ring_and_the_headers);
     tcase_add_test(tests, a_device_that_does_not_come_back);
+    tcase_add_test(tests, stopped_from_inside_a_completion);
     tcase_add_test(tests, a_device_that_always_needs_a_reset);
     tcase_add_test(tests, a_device_that_comes_back_smaller);
     tcase_add_test(tests, limits_that_change_under_way_change_nothing);

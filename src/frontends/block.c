@@ -260,7 +260,9 @@ static void check_pending(struct vdev_block_frontend *frontend)
     frontend->pending_first = NULL;
     while (request != NULL) {
         struct vdev_block_request *next = request->next;
-        if (check(frontend, request) == VDEV_OK) {
+        if (!frontend->alive) {
+            complete(request, VDEV_ERROR_ABSENT); /* stopped from inside a completion */
+        } else if (check(frontend, request) == VDEV_OK) {
             append_pending(frontend, request);
         } else {
             complete(request, VDEV_ERROR_IO);
@@ -473,6 +475,9 @@ static void restart(struct vdev_block_frontend *frontend, int status)
 {
     frontend->restarts++;
     int result = stop(frontend, status);
+    if (!frontend->alive) {
+        return; /* stopped from inside a completion: it stays so */
+    }
     if (result == VDEV_OK) {
         result = start(frontend);
     }
@@ -482,7 +487,9 @@ static void restart(struct vdev_block_frontend *frontend, int status)
         return;
     }
     check_pending(frontend);
-    queue_pending(frontend);
+    if (frontend->alive) {
+        queue_pending(frontend);
+    }
 }
 
 /* ---- poll ---- */
@@ -494,7 +501,8 @@ static bool take_finished(struct vdev_block_frontend *frontend)
     uint32_t written;
     void *token;
 
-    while (budget-- != 0) {
+    /* A completion may stop the front-end: then the ring is no longer ours to look at. */
+    while (frontend->alive && budget-- != 0) {
         int status = vdev_driver_queue_take(&frontend->queue, &token, &written);
         if (status == VDEV_ERROR_EMPTY) {
             break;
@@ -505,6 +513,9 @@ static bool take_finished(struct vdev_block_frontend *frontend)
         }
         frontend->progress = vdev_clock_now(frontend->configuration.clock);
         finish(frontend, token, written);
+    }
+    if (!frontend->alive) {
+        return false;
     }
     queue_pending(frontend);
     return vdev_driver_queue_arm(&frontend->queue);

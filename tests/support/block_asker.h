@@ -30,6 +30,7 @@ struct asked {
     unsigned completed;
     int status;
     bool polls;          /* calls poll from inside the completion */
+    bool stops;          /* stops the front-end from inside the completion */
     struct asked *again; /* submitted from inside the completion */
 };
 
@@ -41,6 +42,9 @@ static inline void on_complete(struct vdev_block_request *request, int status)
     asked->status = status;
     if (asked->polls) {
         ck_assert(!vdev_block_poll(&frontend.block));
+    }
+    if (asked->stops) {
+        ck_assert_int_eq(vdev_block_frontend_stop(&frontend), VDEV_OK);
     }
     if (asked->again != NULL) {
         asked->again->status = vdev_block_submit(&frontend.block, &asked->again->request);

@@ -72,7 +72,8 @@ int vdev_block_frontend_init(struct vdev_block_frontend *frontend,
                              const struct vdev_block_frontend_configuration *configuration);
 
 /*
- * Reset the device and fail with VDEV_ERROR_ABSENT what is in flight or pending.
+ * Reset the device and fail with VDEV_ERROR_ABSENT what is in flight or pending. May be called from
+ * inside a completion.
  * VDEV_ERROR_TIMEOUT: the device does not say that it is reset, and may still use the memory.
  */
 int vdev_block_frontend_stop(struct vdev_block_frontend *frontend);
