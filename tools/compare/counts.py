@@ -85,7 +85,7 @@ def row(boot, window):
         "device": window.device,
         "arrangement": arrangement.name,
         "placement": "hypervisor" if arrangement.name in ("pure", "para") else "none",
-        "guest": "linux",
+        "guest": arrangement.guest,
         "interface": arrangement.interface_of(window.device),
         "workload": window.workload,
         "bytes": window.bytes,
@@ -107,14 +107,14 @@ def add_native_accesses(rows):
     """What the same work on the same interface costs natively stands in every row that it is the
     measure of."""
     native = {
-        (row["device"], row["interface"], row["workload"]): row["native_accesses"]
+        (row["guest"], row["device"], row["interface"], row["workload"]): row["native_accesses"]
         for row in rows
         if row["arrangement"] == "native"
     }
     for each in rows:
         if each["native_accesses"] is None:
             each["native_accesses"] = native.get(
-                (each["device"], each["interface"], each["workload"])
+                (each["guest"], each["device"], each["interface"], each["workload"])
             )
 
 

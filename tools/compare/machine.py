@@ -55,28 +55,44 @@ VIRTIO = {
     "console": ("virtio,mmio", "virtio-console", 0x1C130000, 0x200, 40),
     "disk": ("virtio,mmio", "virtio-block", 0x1C130200, 0x200, 41),
 }
+# A machine that is a BeagleBoard to its guest, as far as that looks: what stands in every
+# arrangement, and the console and the disk, by the board's devices or by virtio.
+BEAGLE_ALWAYS = {
+    "timer": ("ti,omap3430-timer", "omap3-gptimer", 0x48318000, 0x1000, 37),
+    "counter": ("ti,omap-counter32k", "omap3-counter", 0x48320000, 0x1000, None),
+    "gpio": ("ti,omap3-gpio", "omap3-gpio", 0x48310000, 0x1000, 29),
+    "gpio-2": ("ti,omap3-gpio", "omap3-gpio-2", 0x49056000, 0x1000, 33),
+    "clocks": ("ti,omap3-cm", "omap3-cm", 0x48004000, 0x2000, None),
+    "power": ("ti,omap3-prm", "omap3-prm", 0x48306000, 0x2000, None),
+}
+BEAGLE = {
+    "console": ("ti,omap3-uart", "omap3-uart", 0x49020000, 0x1000, 74),
+    "disk": ("ti,omap3-hsmmc", "omap3-hsmmc", 0x4809C000, 0x1000, 83),
+    **BEAGLE_ALWAYS,
+}
+BEAGLE_VIRTIO = {
+    "console": ("virtio,mmio", "virtio-console", 0x4A100000, 0x200, 74),
+    "disk": ("virtio,mmio", "virtio-block", 0x4A100200, 0x200, 83),
+    **BEAGLE_ALWAYS,
+}
 
 
 class Arrangement:
-    """One boot: who has the devices, and which interface the guest sees of them."""
+    """One boot: which guest, who has the devices, and which interface the guest sees of them."""
 
-    def __init__(self, name, title, interface, virtualized):
-        self.name, self.title, self.interface, self.virtualized = (
-            name,
-            title,
-            interface,
-            virtualized,
-        )
-
-    @property
-    def devices(self):
-        return {"board": BOARD, "virtio": VIRTIO, "omap3": OMAP3}[self.interface]
+    def __init__(self, name, title, interface, virtualized, devices, guest="linux"):
+        self.name, self.title, self.interface = name, title, interface
+        self.virtualized, self.devices, self.guest = virtualized, devices, guest
 
     def interface_of(self, device):
         """As the report calls it: `device` is the report's word, console or block."""
-        if self.interface == "virtio":
-            return "virtio-mmio"
-        return "pl011" if device == "console" else "pl181"
+        compatible = self.devices["disk" if device == "block" else device][0]
+        return "virtio-mmio" if compatible == "virtio,mmio" else compatible.partition(",")[2]
+
+    def of_device(self, compatible):
+        """How the hypervisor is to supply a device: what nobody compares is always emulated."""
+        others = [device[0] for device in BEAGLE_ALWAYS.values()]
+        return "pure" if self.guest == "beagle" and compatible in others else self.name
 
     def boot_arguments(self, work):
         """The kernel's command line. The marks go to a page in which drivers have claimed
@@ -91,13 +107,15 @@ class Arrangement:
 
 
 ARRANGEMENTS = {
-    "native-board": Arrangement("native", "native-board", "board", False),
-    "native-virtio": Arrangement("native", "native-virtio", "virtio", False),
-    "vm-owned": Arrangement("vm-owned", "vm-owned", "board", True),
-    "pure": Arrangement("pure", "pure", "board", True),
-    "para": Arrangement("para", "para", "virtio", True),
+    "native-board": Arrangement("native", "native-board", "board", False, BOARD),
+    "native-virtio": Arrangement("native", "native-virtio", "virtio", False, VIRTIO),
+    "vm-owned": Arrangement("vm-owned", "vm-owned", "board", True, BOARD),
+    "pure": Arrangement("pure", "pure", "board", True, BOARD),
+    "para": Arrangement("para", "para", "virtio", True, VIRTIO),
+    "beagle-pure": Arrangement("pure", "beagle-pure", "board", True, BEAGLE, "beagle"),
+    "beagle-para": Arrangement("para", "beagle-para", "virtio", True, BEAGLE_VIRTIO, "beagle"),
     # No part of the comparison, which has nothing native to hold it against: for ./run test.
-    "omap3": Arrangement("pure", "omap3", "omap3", True),
+    "omap3": Arrangement("pure", "omap3", "board", True, OMAP3),
 }
 
 
@@ -113,9 +131,16 @@ class Files:
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
         self.guest_tree = os.path.join(self.build, "host", "tools", "guest-tree")
 
+    def beagle(self, arrangement):
+        """The bare-metal image that is the whole guest."""
+        return os.path.join(self.build, "beagle", f"{arrangement.title}.bin")
+
     def missing(self, arrangement):
         """The first file that a boot of this arrangement needs and that is not there, or None."""
-        needed = [self.kernel, self.initrd, self.filter]
+        if arrangement.guest == "beagle":
+            needed = [self.beagle(arrangement)]
+        else:
+            needed = [self.kernel, self.initrd, self.filter]
         needed += [self.hypervisor] if arrangement.virtualized else [self.guest_tree]
         return next((path for path in needed if not os.path.exists(path)), None)
 
@@ -136,14 +161,16 @@ def description(arrangement, kernel_size, initrd_size, bootargs):
     property."""
     nodes = ""
     for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
+        line = "" if interrupt is None else f" interrupts = <{interrupt}>;"
         nodes += f"""
-        {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.name}";
-            reg = <{base:#x} {size:#x}>; interrupts = <{interrupt}>; }};"""
+        {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.of_device(compatible)}";
+            reg = <{base:#x} {size:#x}>;{line} }};"""
+    kind = f'machine = "{arrangement.guest}"; ' if arrangement.guest != "linux" else ""
     initrd = f"initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;" if initrd_size else ""
     return f"""/dts-v1/;
 / {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;
     vm@0 {{ reg = <0 0>; #address-cells = <1>; #size-cells = <1>;
-        memory = <{GUEST_MEMORY:#x}>;
+        {kind}memory = <{GUEST_MEMORY:#x}>;
         kernel = <{KERNEL_ADDRESS:#x} {kernel_size:#x}>; {initrd}
         bootargs = "{bootargs}";{nodes}
     }};
@@ -199,6 +226,8 @@ def command(arrangement, files, directory, console, trace, work, disk, kernel=No
             bootargs,
         ]
         return arguments
+    if arrangement.guest == "beagle":
+        kernel = files.beagle(arrangement)
     image = kernel or files.kernel
     compile_tree(
         description(

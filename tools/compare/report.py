@@ -28,10 +28,12 @@ def hypervisor_lines(source):
 
 
 def sort(rows):
-    """By piece of work, and within one from the machine itself to the most virtualized."""
+    """By guest and piece of work, and within one from the machine itself to the most
+    virtualized."""
     work = list(dict.fromkeys((row["device"], row["workload"]) for row in rows))
     rows.sort(
         key=lambda row: (
+            row["guest"] != "linux",
             work.index((row["device"], row["workload"])),
             ORDER[row["arrangement"]],
             row["interface"] == "virtio-mmio",
@@ -59,6 +61,8 @@ def _title(row):
     size = f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
     direction, request = row["workload"].split("-")
     title = f"{row['device']}: {size} {'written' if direction == 'write' else 'read'}"
+    if row["guest"] != "linux":
+        title = f"guest {row['guest']}, {title}"
     return f"{title} in requests of {request[:-1]} KiB" if row["device"] == "block" else title
 
 
