@@ -43,12 +43,12 @@ uint64_t vdev_omap3_ticks_now(const struct vdev_omap3_ticks *ticks)
     return count;
 }
 
-uint64_t vdev_omap3_ticks_nanoseconds(const struct vdev_omap3_ticks *ticks, uint64_t count)
+uint64_t vdev_omap3_ticks_deadline(const struct vdev_omap3_ticks *ticks, uint64_t count)
 {
     uint64_t unused, nanoseconds;
 
     multiply(count, ticks->nanoseconds, &unused, &nanoseconds);
-    return nanoseconds + 1;
+    return ticks->start + nanoseconds + 1;
 }
 
 static vdev_register_read_function read_counter;

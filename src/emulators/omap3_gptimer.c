@@ -160,7 +160,6 @@ static void look(struct vdev_omap3_gptimer_emulator *self)
 static uint64_t next(const struct vdev_omap3_gptimer_emulator *self)
 {
     const uint32_t *values = self->values;
-    uint64_t now = vdev_clock_now(self->ticks.clock);
     uint64_t steps = ((uint64_t)1 << 32) - values[TCRR];
 
     if (!runs(self)) {
@@ -169,12 +168,7 @@ static uint64_t next(const struct vdev_omap3_gptimer_emulator *self)
     if (matches(self, values[TCRR], steps)) {
         steps = values[TMAR] - values[TCRR];
     }
-    /* Cycles of the current count that are over already do not come again. */
-    uint64_t cycles = steps << prescaler(self);
-    uint64_t over = vdev_omap3_ticks_now(&self->ticks) - self->since;
-    cycles = over < cycles ? cycles - over : 0;
-    uint64_t wait = vdev_omap3_ticks_nanoseconds(&self->ticks, cycles);
-    return wait < VDEV_OMAP3_GPTIMER_NEVER - now ? now + wait : VDEV_OMAP3_GPTIMER_NEVER - 1;
+    return vdev_omap3_ticks_deadline(&self->ticks, self->since + (steps << prescaler(self)));
 }
 
 static void set_line(struct vdev_omap3_gptimer_emulator *self)

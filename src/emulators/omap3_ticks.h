@@ -13,7 +13,7 @@ void vdev_omap3_ticks_init(struct vdev_omap3_ticks *ticks, const struct vdev_clo
  */
 uint64_t vdev_omap3_ticks_now(const struct vdev_omap3_ticks *ticks);
 
-/* How long `count` ticks take, rounded up; at most 2^42 of them. */
-uint64_t vdev_omap3_ticks_nanoseconds(const struct vdev_omap3_ticks *ticks, uint64_t count);
+/* When there will have been so many, by the clock; at most some nanoseconds late. */
+uint64_t vdev_omap3_ticks_deadline(const struct vdev_omap3_ticks *ticks, uint64_t count);
 
 #endif

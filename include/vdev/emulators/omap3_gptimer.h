@@ -98,8 +98,8 @@ int vdev_omap3_gptimer_emulator_access(void *emulator, struct vdev_access *acces
 
 /*
  * Look at the clock: set what is due, and the interrupt line. Returns when to call again, by the
- * clock (up to one tick late), or VDEV_OMAP3_GPTIMER_NEVER. From the emulator's context, not from
- * inside an access.
+ * clock (some nanoseconds late at most), or VDEV_OMAP3_GPTIMER_NEVER. From the emulator's context,
+ * not from inside an access.
  */
 uint64_t vdev_omap3_gptimer_emulator_poll(struct vdev_omap3_gptimer_emulator *emulator);
 
