@@ -6,14 +6,19 @@
 #include <vdev/drivers/omap3_prcm.h>
 #include <vdev/status.h>
 
-/* CM: one group of registers for each power domain, at the same places [TRM table 4-135]. */
-#define CORE      0xA00u
-#define WKUP      0xC00u
-#define PER       0x1000u
-#define CM_FCLKEN 0x00u
-#define CM_ICLKEN 0x10u
-#define CM_IDLEST 0x20u
-#define CM_CLKSEL 0x40u
+/* CM [TRM table 4-135]. */
+#define CM_FCLKEN1_CORE 0x0A00u
+#define CM_ICLKEN1_CORE 0x0A10u
+#define CM_IDLEST1_CORE 0x0A20u
+#define CM_CLKSEL_CORE  0x0A40u
+#define CM_FCLKEN_WKUP  0x0C00u
+#define CM_ICLKEN_WKUP  0x0C10u
+#define CM_IDLEST_WKUP  0x0C20u
+#define CM_CLKSEL_WKUP  0x0C40u
+#define CM_FCLKEN_PER   0x1000u
+#define CM_ICLKEN_PER   0x1010u
+#define CM_IDLEST_PER   0x1020u
+#define CM_CLKSEL_PER   0x1040u
 
 /* PRM [TRM §4.14.2]. */
 #define PRM_CLKSEL      0x0D40u
@@ -41,30 +46,54 @@
 #define PAD_MMC1_FIRST 0x146u /* command, then DAT0 to DAT3 */
 #define PAD_MMC1_LAST  0x14Eu
 
+struct domain {
+    uint16_t functional, interface, idle, select;
+};
+
+static const struct domain core = {CM_FCLKEN1_CORE, CM_ICLKEN1_CORE, CM_IDLEST1_CORE,
+                                   CM_CLKSEL_CORE};
+static const struct domain wakeup = {CM_FCLKEN_WKUP, CM_ICLKEN_WKUP, CM_IDLEST_WKUP,
+                                     CM_CLKSEL_WKUP};
+static const struct domain peripheral = {CM_FCLKEN_PER, CM_ICLKEN_PER, CM_IDLEST_PER,
+                                         CM_CLKSEL_PER};
+
 struct gate {
-    uint16_t domain;
-    uint8_t bit;    /* in FCLKEN, ICLKEN and IDLEST alike */
-    uint8_t select; /* in CLKSEL, of a timer; else 255 */
+    const struct domain *domain;
+    uint8_t bit;    /* of FCLKEN, ICLKEN and IDLEST alike */
+    uint8_t select; /* of CLKSEL, for a timer; else NO_SELECT */
 };
 
 #define NO_SELECT 255u
 
 /* [TRM tables 4-150 to 4-223] */
 static const struct gate gates[VDEV_OMAP3_BLOCKS] = {
-    [VDEV_OMAP3_GPTIMER1] = {WKUP, 0, 0},       [VDEV_OMAP3_GPTIMER2] = {PER, 3, 0},
-    [VDEV_OMAP3_GPTIMER3] = {PER, 4, 1},        [VDEV_OMAP3_GPTIMER4] = {PER, 5, 2},
-    [VDEV_OMAP3_GPTIMER5] = {PER, 6, 3},        [VDEV_OMAP3_GPTIMER6] = {PER, 7, 4},
-    [VDEV_OMAP3_GPTIMER7] = {PER, 8, 5},        [VDEV_OMAP3_GPTIMER8] = {PER, 9, 6},
-    [VDEV_OMAP3_GPTIMER9] = {PER, 10, 7},       [VDEV_OMAP3_GPTIMER10] = {CORE, 11, 6},
-    [VDEV_OMAP3_GPTIMER11] = {CORE, 12, 7},     [VDEV_OMAP3_UART1] = {CORE, 13, NO_SELECT},
-    [VDEV_OMAP3_UART2] = {CORE, 14, NO_SELECT}, [VDEV_OMAP3_UART3] = {PER, 11, NO_SELECT},
-    [VDEV_OMAP3_GPIO1] = {WKUP, 3, NO_SELECT},  [VDEV_OMAP3_GPIO2] = {PER, 13, NO_SELECT},
-    [VDEV_OMAP3_GPIO3] = {PER, 14, NO_SELECT},  [VDEV_OMAP3_GPIO4] = {PER, 15, NO_SELECT},
-    [VDEV_OMAP3_GPIO5] = {PER, 16, NO_SELECT},  [VDEV_OMAP3_GPIO6] = {PER, 17, NO_SELECT},
-    [VDEV_OMAP3_MMC1] = {CORE, 24, NO_SELECT},  [VDEV_OMAP3_MMC2] = {CORE, 25, NO_SELECT},
-    [VDEV_OMAP3_MMC3] = {CORE, 30, NO_SELECT},  [VDEV_OMAP3_I2C1] = {CORE, 15, NO_SELECT},
-    [VDEV_OMAP3_I2C2] = {CORE, 16, NO_SELECT},  [VDEV_OMAP3_I2C3] = {CORE, 17, NO_SELECT},
-    [VDEV_OMAP3_WDT2] = {WKUP, 5, NO_SELECT},
+    [VDEV_OMAP3_GPTIMER1] = {&wakeup, 0, 0},
+    [VDEV_OMAP3_GPTIMER2] = {&peripheral, 3, 0},
+    [VDEV_OMAP3_GPTIMER3] = {&peripheral, 4, 1},
+    [VDEV_OMAP3_GPTIMER4] = {&peripheral, 5, 2},
+    [VDEV_OMAP3_GPTIMER5] = {&peripheral, 6, 3},
+    [VDEV_OMAP3_GPTIMER6] = {&peripheral, 7, 4},
+    [VDEV_OMAP3_GPTIMER7] = {&peripheral, 8, 5},
+    [VDEV_OMAP3_GPTIMER8] = {&peripheral, 9, 6},
+    [VDEV_OMAP3_GPTIMER9] = {&peripheral, 10, 7},
+    [VDEV_OMAP3_GPTIMER10] = {&core, 11, 6},
+    [VDEV_OMAP3_GPTIMER11] = {&core, 12, 7},
+    [VDEV_OMAP3_UART1] = {&core, 13, NO_SELECT},
+    [VDEV_OMAP3_UART2] = {&core, 14, NO_SELECT},
+    [VDEV_OMAP3_UART3] = {&peripheral, 11, NO_SELECT},
+    [VDEV_OMAP3_GPIO1] = {&wakeup, 3, NO_SELECT},
+    [VDEV_OMAP3_GPIO2] = {&peripheral, 13, NO_SELECT},
+    [VDEV_OMAP3_GPIO3] = {&peripheral, 14, NO_SELECT},
+    [VDEV_OMAP3_GPIO4] = {&peripheral, 15, NO_SELECT},
+    [VDEV_OMAP3_GPIO5] = {&peripheral, 16, NO_SELECT},
+    [VDEV_OMAP3_GPIO6] = {&peripheral, 17, NO_SELECT},
+    [VDEV_OMAP3_MMC1] = {&core, 24, NO_SELECT},
+    [VDEV_OMAP3_MMC2] = {&core, 25, NO_SELECT},
+    [VDEV_OMAP3_MMC3] = {&core, 30, NO_SELECT},
+    [VDEV_OMAP3_I2C1] = {&core, 15, NO_SELECT},
+    [VDEV_OMAP3_I2C2] = {&core, 16, NO_SELECT},
+    [VDEV_OMAP3_I2C3] = {&core, 17, NO_SELECT},
+    [VDEV_OMAP3_WDT2] = {&wakeup, 5, NO_SELECT},
 };
 
 static void change(const struct vdev_io *io, uint32_t offset, uint32_t clear, uint32_t set)
@@ -84,12 +113,12 @@ int vdev_omap3_prcm_enable(const struct vdev_omap3_prcm *prcm, enum vdev_omap3_b
     }
     const struct gate *gate = &gates[block];
     uint32_t bit = UINT32_C(1) << gate->bit;
-    change(&prcm->cm, gate->domain + CM_FCLKEN, 0, bit);
-    change(&prcm->cm, gate->domain + CM_ICLKEN, 0, bit);
+    change(&prcm->cm, gate->domain->functional, 0, bit);
+    change(&prcm->cm, gate->domain->interface, 0, bit);
 
     /* 0: it can be accessed [TRM §4.14.1.5]. The OMAP2 says it the other way round. */
     uint64_t start = vdev_clock_now(prcm->clock);
-    while ((vdev_io_read32(&prcm->cm, gate->domain + CM_IDLEST) & bit) != 0) {
+    while ((vdev_io_read32(&prcm->cm, gate->domain->idle) & bit) != 0) {
         if (vdev_clock_now(prcm->clock) - start > TIME) {
             return VDEV_ERROR_TIMEOUT;
         }
@@ -104,8 +133,8 @@ int vdev_omap3_prcm_disable(const struct vdev_omap3_prcm *prcm, enum vdev_omap3_
     }
     const struct gate *gate = &gates[block];
     uint32_t bit = UINT32_C(1) << gate->bit;
-    change(&prcm->cm, gate->domain + CM_FCLKEN, bit, 0);
-    change(&prcm->cm, gate->domain + CM_ICLKEN, bit, 0);
+    change(&prcm->cm, gate->domain->functional, bit, 0);
+    change(&prcm->cm, gate->domain->interface, bit, 0);
     return VDEV_OK;
 }
 
@@ -116,7 +145,7 @@ int vdev_omap3_prcm_set_timer_clock(const struct vdev_omap3_prcm *prcm, enum vde
         return VDEV_ERROR_RANGE;
     }
     uint32_t bit = UINT32_C(1) << gates[block].select;
-    change(&prcm->cm, gates[block].domain + CM_CLKSEL, bit, system ? bit : 0);
+    change(&prcm->cm, gates[block].domain->select, bit, system ? bit : 0);
     return VDEV_OK;
 }
 
@@ -150,10 +179,10 @@ int vdev_omap3_prcm_reset(const struct vdev_omap3_prcm *prcm)
 
 int vdev_omap3_scm_set_pad(const struct vdev_io *scm, uint32_t pad, uint32_t configuration)
 {
-    bool core = pad >= 0x030u && pad <= 0x264u;
-    bool wakeup = pad >= 0xA00u && pad <= 0xA5Au;
+    bool ordinary = pad >= 0x030u && pad <= 0x264u;
+    bool waking = pad >= 0xA00u && pad <= 0xA5Au;
 
-    if ((!core && !wakeup) || pad % 2 != 0) {
+    if ((!ordinary && !waking) || pad % 2 != 0) {
         return VDEV_ERROR_RANGE;
     }
     vdev_io_write16(scm, pad, (uint16_t)configuration);
