@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console and the disk are virtio's: the library's front-ends on virtio-mmio. The hypervisor
+ * puts the two windows where the BeagleBoard has nothing, on the interrupt lines of the devices
+ * that they stand in for.
+ */
+#include <vdev/frontends/block.h>
+#include <vdev/frontends/console.h>
+#include <vdev/status.h>
+#include <vdev/virtio_mmio.h>
+
+#include "image.h"
+
+#define CONSOLE_ADDRESS 0x4A100000u
+#define CONSOLE_LINE    74u
+#define DISK_ADDRESS    0x4A100200u
+#define DISK_LINE       83u
+
+#define QUEUE_SIZE   16u
+#define BUFFER_SIZE  1024u
+#define BUFFER_COUNT 8u
+#define REQUESTS     4u
+#define PIECES       8u
+#define PATIENCE     5000000000u /* nanoseconds, of a request */
+#define DRAIN_TIME   1000000000u
+
+/* Memory that the device shares; it sees it at the same addresses. */
+#define SHARED(array)                                                                              \
+    {                                                                                              \
+        array, sizeof(array), (uintptr_t)(array)                                                   \
+    }
+#define QUEUE(name)                                                                                \
+    static _Alignas(16) uint8_t name##_descriptors[QUEUE_SIZE * 16];                               \
+    static _Alignas(4) uint8_t name##_driver[6 + 2 * QUEUE_SIZE];                                  \
+    static _Alignas(4) uint8_t name##_device[6 + 8 * QUEUE_SIZE];                                  \
+    static struct vdev_driver_slot name##_slots[QUEUE_SIZE]
+#define QUEUE_MEMORY(name)                                                                         \
+    {                                                                                              \
+        .descriptors = SHARED(name##_descriptors), .driver = SHARED(name##_driver),                \
+        .device = SHARED(name##_device), .slots = name##_slots                                     \
+    }
+
+QUEUE(receive);
+QUEUE(transmit);
+QUEUE(disk);
+static _Alignas(16) uint8_t receive_buffers[BUFFER_COUNT * BUFFER_SIZE];
+static _Alignas(16) uint8_t transmit_buffers[BUFFER_COUNT * BUFFER_SIZE];
+static _Alignas(16) uint8_t shared[REQUESTS * VDEV_BLOCK_FRONTEND_SHARED_BYTES];
+static struct vdev_block_frontend_request requests[REQUESTS];
+static struct vdev_buffer pieces[PIECES];
+static struct vdev_virtio_mmio_driver console_transport, disk_transport;
+static struct vdev_console_frontend console;
+static struct vdev_block_frontend disk_frontend;
+
+const char *const image_console_name = "console";
+
+const char *image_open_console(struct image *image)
+{
+    const struct vdev_io io = platform_io(CONSOLE_ADDRESS);
+    int status = vdev_virtio_mmio_driver_init(&console_transport, &io);
+
+    if (status == VDEV_OK) {
+        status = vdev_console_frontend_init(&console, &(struct vdev_console_frontend_configuration){
+                                                          .transport = &console_transport.driver,
+                                                          .clock = &image->clock.clock,
+                                                          .receive_queue = QUEUE_MEMORY(receive),
+                                                          .transmit_queue = QUEUE_MEMORY(transmit),
+                                                          .queue_size = QUEUE_SIZE,
+                                                          .receive_memory = SHARED(receive_buffers),
+                                                          .transmit_memory =
+                                                              SHARED(transmit_buffers),
+                                                          .receive_count = BUFFER_COUNT,
+                                                          .transmit_count = BUFFER_COUNT,
+                                                          .buffer_size = BUFFER_SIZE,
+                                                      });
+    }
+    if (status != VDEV_OK) {
+        return image_because(image, "virtio-console", status);
+    }
+    image->console = &console.console;
+    return NULL;
+}
+
+void image_console_wait(struct image *image)
+{
+    if (image->console_interrupts) {
+        image_wait(image);
+    } else {
+        vdev_console_poll(&console.console);
+    }
+}
+
+static void console_line(void *context, uint32_t line)
+{
+    while (vdev_console_poll(&console.console)) {
+    }
+    image_storm(context, line);
+}
+
+const char *image_console_interrupts(struct image *image)
+{
+    image_console_drain(image);
+    image->console_interrupts = image->ticking;
+    image_handle(image, CONSOLE_LINE, console_line, image);
+    return NULL;
+}
+
+void image_console_drain(struct image *image)
+{
+    const uint32_t all = (1u << BUFFER_COUNT) - 1;
+
+    if (image->console == NULL) {
+        return;
+    }
+    uint64_t start = vdev_clock_now(&image->clock.clock);
+    vdev_console_poll(&console.console);
+    while (console.transmit_free != all &&
+           vdev_clock_now(&image->clock.clock) - start < DRAIN_TIME) {
+        image_console_wait(image);
+    }
+}
+
+/* ---- the disk ---- */
+
+void image_supply_card(struct image *image)
+{
+    (void)image;
+}
+
+static void disk_line(void *context, uint32_t line)
+{
+    while (vdev_block_poll(&disk_frontend.block)) {
+    }
+    image_storm(context, line);
+}
+
+const char *image_open_disk(struct image *image)
+{
+    const struct vdev_io io = platform_io(DISK_ADDRESS);
+    int status = vdev_virtio_mmio_driver_init(&disk_transport, &io);
+
+    if (status == VDEV_OK) {
+        status =
+            vdev_block_frontend_init(&disk_frontend, &(struct vdev_block_frontend_configuration){
+                                                         .transport = &disk_transport.driver,
+                                                         .clock = &image->clock.clock,
+                                                         .queue = QUEUE_MEMORY(disk),
+                                                         .queue_size = QUEUE_SIZE,
+                                                         .requests = requests,
+                                                         .request_count = REQUESTS,
+                                                         .shared = SHARED(shared),
+                                                         .pieces = pieces,
+                                                         .piece_count = PIECES,
+                                                         .timeout_nanoseconds = PATIENCE,
+                                                     });
+    }
+    if (status != VDEV_OK) {
+        return image_because(image, "virtio-blk", status);
+    }
+    image->disk = &disk_frontend.block;
+    image_handle(image, DISK_LINE, disk_line, image);
+    return NULL;
+}
