@@ -595,6 +595,12 @@ static void write_system(void *device, uint32_t offset, uint32_t value)
     }
 }
 
+void vdev_omap3_hsmmc_emulator_reset(struct vdev_omap3_hsmmc_emulator *emulator)
+{
+    reset_all(emulator);
+    vdev_sd_card_emulator_power(&emulator->card);
+}
+
 int vdev_omap3_hsmmc_emulator_init(
     struct vdev_omap3_hsmmc_emulator *emulator,
     const struct vdev_omap3_hsmmc_emulator_configuration *configuration)

@@ -78,6 +78,12 @@ int vdev_omap3_hsmmc_emulator_init(
     const struct vdev_omap3_hsmmc_emulator_configuration *configuration);
 
 /*
+ * As after init, for a guest's reboot: the card loses its power, too. What the class has of the
+ * card's, it finishes.
+ */
+void vdev_omap3_hsmmc_emulator_reset(struct vdev_omap3_hsmmc_emulator *emulator);
+
+/*
  * One access of a guest, 32 bits wide: a vdev_access_function. VDEV_ERROR_RANGE: no register
  * there; VDEV_ERROR_UNSUPPORTED: another width.
  */
