@@ -6,6 +6,7 @@
 #include "support/kit_device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <vdev/io.h>
 #include <vdev/testing/script.h>
@@ -316,6 +317,18 @@ START_TEST(wide_registers_need_no_table)
 }
 END_TEST
 
+/* Without a framework a failure ends the program, and not well. */
+START_TEST(alone_a_failure_ends_the_program)
+{
+    static const struct vdev_script_step steps[] = {VDEV_SCRIPT_READ("STATUS", 1)};
+
+    vdev_script_init(&script, &kit_table, steps, 1, NULL, NULL, NULL);
+    ck_assert_uint_eq(get(4), 1);
+    put(0, 1);
+    ck_abort_msg("the program went on");
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("kit-script");
@@ -332,5 +345,6 @@ int main(void)
     tcase_add_test(tcase, wrong_use_is_said_at_its_line);
     tcase_add_test(tcase, wrong_use_inside_a_free_order_and_without_clock_or_table);
     tcase_add_test(tcase, wide_registers_need_no_table);
+    tcase_add_exit_test(tcase, alone_a_failure_ends_the_program, EXIT_FAILURE);
     return kit_run(tcase, "kit-script");
 }

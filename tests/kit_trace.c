@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include <vdev/drivers/pl011.h>
+#include <vdev/emulators/pl011.h>
 #include <vdev/io.h>
 #include <vdev/status.h>
 #include <vdev/testing/bench.h>
@@ -159,6 +161,41 @@ START_TEST(too_long_a_trace_says_from_which_line_on)
 }
 END_TEST
 
+/* A driver's accesses to QEMU's device, recorded there, are those that it makes here. */
+START_TEST(driver_on_qemu_replays)
+{
+    static char text[8192];
+    static struct vdev_script_step recording[64];
+    static struct vdev_script script;
+    static struct vdev_pl011 uart;
+    static struct vdev_virtual_clock virtual_clock;
+    static const struct vdev_trace_window window = {
+        .address = 0x1C090000, .length = 0x1000, .name = "pl011"};
+    FILE *file = fopen(TRACES "/pl011-qemu.trace", "r");
+
+    ck_assert_ptr_nonnull(file);
+    size_t length = fread(text, 1, sizeof text, file);
+    fclose(file);
+    ck_assert_uint_lt(length, sizeof text);
+    ck_assert_int_eq(
+        vdev_trace_steps(text, length, &window, "pl011-qemu.trace", recording, 64, &count, &line),
+        VDEV_OK);
+    ck_assert_uint_gt(count, 20);
+    kit_setup();
+    vdev_virtual_clock_init(&virtual_clock, 100, 100);
+    vdev_script_init(&script, &vdev_pl011_registers, recording, count, &virtual_clock, kit_note,
+                     NULL);
+    ck_assert_int_eq(
+        vdev_pl011_init(&uart,
+                        &(const struct vdev_pl011_configuration){.io = &script.io,
+                                                                 .clock = &virtual_clock.clock,
+                                                                 .clock_hertz = 24000000}),
+        VDEV_OK);
+    ck_assert_uint_eq(vdev_console_write(&uart.console, (const uint8_t *)"mode svc\n", 9), 9);
+    ck_assert_msg(vdev_script_finish(&script), "%s", kit_message);
+}
+END_TEST
+
 int main(void)
 {
     TCase *tcase = tcase_create("kit-trace");
@@ -168,5 +205,6 @@ int main(void)
     tcase_add_test(tcase, lines_that_cannot_be_read_are_named);
     tcase_add_test(tcase, qemu_lines_in_the_window_and_of_the_name_are_taken);
     tcase_add_test(tcase, too_long_a_trace_says_from_which_line_on);
+    tcase_add_test(tcase, driver_on_qemu_replays);
     return kit_run(tcase, "kit-trace");
 }
