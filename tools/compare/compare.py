@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(arguments):
-    parser = Parser(prog="run compare", add_help=False)
+    parser = Parser(prog="run compare", add_help=False, allow_abbrev=False)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"), help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=("block", "console"), help="this device alone")
@@ -64,13 +64,14 @@ class Progress:
 
 def check(options):
     """What can be wrong with the words of the command, said before anything is built or booted."""
-    if options.disk:
+    if options.disk is not None:
         workload.check_disk_file(options.disk)
-    if options.json and (
-        os.path.isdir(options.json)
-        or not os.access(os.path.dirname(os.path.abspath(options.json)), os.W_OK)
-    ):
-        raise ValueError(f"--json {options.json}: cannot be written")
+    if options.json is not None:
+        # Only trying tells: a folder's permissions say nothing of /proc or of a full disk.
+        try:
+            report.check_place(options.json)
+        except OSError as error:
+            raise ValueError(f"--json {options.json}: {error.strerror}") from None
 
 
 def prepare_disk(options, directory):
@@ -124,7 +125,8 @@ def measure(options, names, bench, progress, finished=None):
                 done = future.result()
                 if finished is not None:
                     finished[done.arrangement.title] = done
-                rows += [counts.row(done, window) for window in done.windows]
+                wanted = [window for window in done.windows if window.device in options.work]
+                rows += [counts.row(done, window) for window in wanted]
             except boot.BootError as error:
                 errors.append(error)
         entries = {}

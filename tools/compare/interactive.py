@@ -15,8 +15,11 @@ import workload
 def main():
     build, names = sys.argv[1], sys.argv[2:]
     if len(names) != 1 or names[0] not in machine.ARRANGEMENTS:
-        print(f"boot: one of {', '.join(machine.ARRANGEMENTS)}", file=sys.stderr)
+        said = " ".join(names) or "nothing"
+        print(f"boot: {said}: not one of {', '.join(machine.ARRANGEMENTS)}", file=sys.stderr)
         return 2
+    if build == "--check":
+        return 0
     arrangement, files = machine.ARRANGEMENTS[names[0]], machine.Files(build)
     missing = files.missing(arrangement)
     if missing:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The report: one table for people and one file for programs. It measures nothing."""
 
+import errno
 import json
 import os
 import textwrap
@@ -39,6 +40,15 @@ def sort(rows):
             row["interface"] == "virtio-mmio",
         )
     )
+
+
+def check_place(path):
+    """Raises OSError where write() would."""
+    if os.path.isdir(path or "."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    with open(path + ".new", "w"):
+        pass
+    os.remove(path + ".new")
 
 
 def write(path, report):

@@ -80,6 +80,20 @@ def bad_input(tests):
     refuses(tests, "build refuses options", 2, "--fast", "build", "--fast")
     refuses(tests, "compare refuses an unknown option", 2, "--nonsense", "compare", "--nonsense")
     refuses(
+        tests, "compare refuses half an option", 2, "--on", "compare", "--on", "block"
+    )
+    refuses(
+        tests, "compare refuses a disk without a name", 1, "--disk", "compare", "--disk", ""
+    )
+    refuses(
+        tests,
+        "compare refuses a report where no file can be made",
+        1,
+        "/proc/report",
+        *("compare", "--json", "/proc/report"),
+    )
+    refuses(tests, "boot refuses an unknown arrangement", 2, "nonsense", "boot", "nonsense")
+    refuses(
         tests, "compare refuses an unknown device", 2, "toaster", "compare", "--only", "toaster"
     )
     refuses(tests, "size refuses an unknown option", 2, "--nonsense", "size", "--nonsense")
