@@ -19,6 +19,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/architecture.md",
     "docs/dependencies.md",
+    "docs/testing-drivers.md",
 )
 CODE_FOLDERS = ("include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench")
 
@@ -66,6 +67,21 @@ def check_tests(root, path, content):
         check(f"{path}: tests/{program}*.c has a test {name}", there)
 
 
+def check_driver_example(root):
+    """docs/testing-drivers.md shows all of its driver, and parts of its test, as they are."""
+    folder = "examples/driver"
+    driver = read(root, f"{folder}/thermometer.c")
+    test = read(root, f"{folder}/thermometer_test.c")
+    page = read(root, "docs/testing-drivers.md")
+    blocks = re.findall(r"^```c\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    check("docs/testing-drivers.md shows the driver as it is", driver in blocks)
+    for number, block in enumerate(blocks):
+        check(f"docs/testing-drivers.md's block {number} is in {folder}",
+              block == driver or block in test)
+    shown = sum(len(block) for block in blocks if block in test)
+    check("docs/testing-drivers.md shows nearly all of the test", shown > len(test) * 3 // 4)
+
+
 def main():
     root = os.path.abspath(sys.argv[1])
     code = ""
@@ -83,6 +99,8 @@ def main():
 
     blocks = re.findall(r"^```c\n(.*?)^```$", read(root, "README.md"), re.MULTILINE | re.DOTALL)
     check("README.md shows examples/backend.c as it is", read(root, "examples/backend.c") in blocks)
+
+    check_driver_example(root)
 
     script = read(root, "tools/setup/packages.sh")
     packages = re.search(r"required_packages=\((.*?)\)", script, re.DOTALL)
