@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""That <vdev/io.h> costs nothing on hardware: the same source, once with its accessors and once with raw volatile
-pointers in their place, for ARM and for Thumb-2, by speed and by size.
+"""That <vdev/io.h> costs nothing on hardware: the same source, once with its accessors and once
+with raw volatile pointers in their place, for ARM and for Thumb-2, by speed and by size.
 
-Hot paths (a loop that fills a FIFO, against one written by hand; the functions that move data in our drivers) have the
-same instructions, one for one. A driver as a whole has as many; elsewhere the compiler may choose other registers, or
-another order, so that there they are counted: not more than one in a hundred, nor one load or store.
+Hot paths (a loop that fills a FIFO, against one written by hand; the functions that move data in
+our drivers) have the same instructions, one for one. Elsewhere the compiler may choose other
+registers or another order, so that a driver as a whole is counted: not one instruction in a hundred
+more, and not one load or store.
 Usage: accessor.py SOURCE COMPILER...
 """
 
@@ -86,14 +87,14 @@ def check(what, good, details=""):
 def instructions(compiler, include, source, options, scratch):
     """The object's code with its relocations, without what tells where it came from."""
     object_file = os.path.join(scratch, "object.o")
-    command = [*compiler, "-std=c11", "-ffreestanding", "-march=armv7ve", "-mgeneral-regs-only", "-fno-strict-aliasing",
-               *options, *include, "-c", source, "-o", object_file]
+    command = [*compiler, "-std=c11", "-ffreestanding", "-march=armv7ve", "-mgeneral-regs-only",
+               "-fno-strict-aliasing", *options, *include, "-c", source, "-o", object_file]
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:
         sys.exit(f"{' '.join(command)}\n{result.stdout}")
     objdump = re.sub(r"gcc$", "objdump", compiler[0])
-    text = subprocess.run([objdump, "-d", "-r", "--no-show-raw-insn", object_file], stdout=subprocess.PIPE, text=True,
-                          check=True).stdout
+    text = subprocess.run([objdump, "-d", "-r", "--no-show-raw-insn", object_file],
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
     return text.split("\n", 3)[-1]
 
 
@@ -104,13 +105,15 @@ def function(text, name):
         return None
     start = int(found.group(1), 16)
     lines = re.sub(r"^\s*[0-9a-f]+:", "", found.group(2), flags=re.MULTILINE)
-    return re.sub(r"\b([0-9a-f]+) (<\w+)", lambda at: f"{int(at.group(1), 16) - start:x} {at.group(2)}", lines)
+    return re.sub(r"\b([0-9a-f]+) (<\w+)",
+                  lambda at: f"{int(at.group(1), 16) - start:x} {at.group(2)}", lines)
 
 
 def count(text):
     """All instructions, and those that load or store."""
     operations = re.findall(r"^\s*[0-9a-f]+:\t([a-z]+)", text, re.MULTILINE)
-    return len(operations), len([name for name in operations if name.startswith(("ldr", "str", "ldm", "stm"))])
+    memory = [name for name in operations if name.startswith(("ldr", "str", "ldm", "stm"))]
+    return len(operations), len(memory)
 
 
 def difference(first, second):
@@ -122,9 +125,12 @@ def compare(name, ours, theirs, options):
     way = " ".join(options)
     all_ours, memory_ours = count(ours)
     all_theirs, memory_theirs = count(theirs)
-    numbers = f"{all_ours} and {all_theirs} instructions, {memory_ours} and {memory_theirs} loads and stores"
-    check(f"{name} is as long with raw pointers ({way})", 0 < all_ours <= all_theirs + all_theirs // 100, numbers)
-    check(f"{name} loads and stores as often with raw pointers ({way})", memory_ours <= memory_theirs, numbers)
+    numbers = (f"{all_ours} and {all_theirs} instructions, "
+               f"{memory_ours} and {memory_theirs} loads and stores")
+    check(f"{name} is as long with raw pointers ({way})",
+          0 < all_ours <= all_theirs + all_theirs // 100, numbers)
+    check(f"{name} loads and stores as often with raw pointers ({way})",
+          memory_ours <= memory_theirs, numbers)
     for hot in HOT.get(name, ()):
         first, second = function(ours, hot), function(theirs, hot)
         check(f"{name} has {hot}", first is not None)
@@ -132,11 +138,16 @@ def compare(name, ours, theirs, options):
               difference(first or "", second or ""))
 
 
+def uses_accessors(path):
+    with open(path, encoding="utf-8") as text:
+        return re.search(r"vdev_io_(read|write)\d", text.read()) is not None
+
+
 def main():
     root, *compiler = sys.argv[1:]
     own = ["-I", os.path.join(root, "include"), "-I", os.path.join(root, "src")]
     drivers = sorted(glob.glob(os.path.join(root, "drivers", "**", "*.c"), recursive=True))
-    users = [path for path in drivers if re.search(r"vdev_io_(read|write)\d", open(path, encoding="utf-8").read())]
+    users = [path for path in drivers if uses_accessors(path)]
     check("there are drivers that access registers", len(users) >= 2)
     with tempfile.TemporaryDirectory() as scratch:
         os.mkdir(os.path.join(scratch, "vdev"))
@@ -151,8 +162,9 @@ def main():
                 ours = instructions(compiler, own, path, options, scratch)
                 theirs = instructions(compiler, raw, path, options, scratch)
                 compare(os.path.relpath(path, root), ours, theirs, options)
-            loop, by_hand, called = (instructions(compiler, own, os.path.join(scratch, f"{name}.c"), options, scratch)
-                                     for name in ("loop", "by_hand", "called"))
+            loop, by_hand, called = (
+                instructions(compiler, own, os.path.join(scratch, f"{name}.c"), options, scratch)
+                for name in ("loop", "by_hand", "called"))
             check(f"the hot loop is the same by hand ({' '.join(options)})", loop == by_hand,
                   difference(loop, by_hand))
             check("a loop that calls is another", loop != called)
