@@ -29,8 +29,8 @@
 #define RSTCTRL_SOFTWARE 0x2u /* global software reset: warm */
 #define RSTCTRL_DPLL3    0x4u /* through the DPLL of the core: cold */
 
-#define TIME      10000000u /* nanoseconds */
-#define BIAS_TIME 100000u
+#define WAIT_LIMIT 10000000u /* nanoseconds */
+#define BIAS_TIME  100000u
 
 /* SCM [TRM table 7-5]. */
 #define DEVCONF0   0x274u
@@ -119,7 +119,7 @@ int vdev_omap3_prcm_enable(const struct vdev_omap3_prcm *prcm, enum vdev_omap3_b
     /* 0: it can be accessed [TRM §4.14.1.5]. The OMAP2 says it the other way round. */
     uint64_t start = vdev_clock_now(prcm->clock);
     while ((vdev_io_read32(&prcm->cm, gate->domain->idle) & bit) != 0) {
-        if (vdev_clock_now(prcm->clock) - start > TIME) {
+        if (vdev_clock_now(prcm->clock) - start > WAIT_LIMIT) {
             return VDEV_ERROR_TIMEOUT;
         }
     }
@@ -170,10 +170,10 @@ uint32_t vdev_omap3_prcm_reset_cause(const struct vdev_omap3_prcm *prcm)
 int vdev_omap3_prcm_reset(const struct vdev_omap3_prcm *prcm)
 {
     change(&prcm->prm, PRM_RSTCTRL, 0, RSTCTRL_SOFTWARE);
-    vdev_clock_delay(prcm->clock, TIME / 2);
+    vdev_clock_delay(prcm->clock, WAIT_LIMIT / 2);
     /* Still here: a chip that has a warm reset held off does not hold off this one. */
     change(&prcm->prm, PRM_RSTCTRL, 0, RSTCTRL_DPLL3);
-    vdev_clock_delay(prcm->clock, TIME / 2);
+    vdev_clock_delay(prcm->clock, WAIT_LIMIT / 2);
     return VDEV_ERROR_TIMEOUT;
 }
 
