@@ -58,6 +58,7 @@ const struct vdev_register_table vdev_omap3_gpio_registers = {
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = sizeof register_index,
+    .fields = vdev_omap3_gpio_fields,
 };
 
 static void set_lines(struct vdev_omap3_gpio_emulator *self)

@@ -79,6 +79,7 @@ const struct vdev_register_table vdev_omap3_gptimer_registers = {
     .count = COMMON_COUNT,
     .index = register_index,
     .words = sizeof register_index,
+    .fields = vdev_omap3_gptimer_fields,
 };
 
 const struct vdev_register_table vdev_omap3_gptimer_millisecond_registers = {
@@ -86,6 +87,7 @@ const struct vdev_register_table vdev_omap3_gptimer_millisecond_registers = {
     .count = REGISTER_COUNT,
     .index = millisecond_index,
     .words = sizeof millisecond_index,
+    .fields = vdev_omap3_gptimer_fields,
 };
 
 static bool runs(const struct vdev_omap3_gptimer_emulator *self)
@@ -408,6 +410,7 @@ int vdev_omap3_gptimer_emulator_access(void *emulator, struct vdev_access *acces
     if (access->write || access->offset == registers[TISR].offset ||
         access->offset == registers[TCLR].offset) {
         look(self);
+        set_line(self);
     }
     return vdev_registers_access(&self->bank, access);
 }

@@ -135,6 +135,7 @@ const struct vdev_register_table vdev_omap3_hsmmc_registers = {
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = sizeof register_index,
+    .fields = vdev_omap3_hsmmc_fields,
 };
 
 static void block_read(struct vdev_omap3_hsmmc_emulator *self);

@@ -97,6 +97,7 @@ const struct vdev_register_table vdev_omap3_intc_registers = {
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = sizeof register_index,
+    .fields = vdev_omap3_intc_fields,
 };
 
 static unsigned bank_of(uint32_t offset)

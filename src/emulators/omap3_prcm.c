@@ -106,6 +106,7 @@ const struct vdev_register_table vdev_omap3_cm_registers = {
     .count = CM_COUNT,
     .index = cm_index,
     .words = sizeof cm_index,
+    .fields = vdev_omap3_cm_fields,
 };
 
 const struct vdev_register_table vdev_omap3_prm_registers = {
@@ -113,6 +114,7 @@ const struct vdev_register_table vdev_omap3_prm_registers = {
     .count = PRM_COUNT,
     .index = prm_index,
     .words = sizeof prm_index,
+    .fields = vdev_omap3_prm_fields,
 };
 
 /* A module is idle, and its bit 1, as long as its interface clock is off. */

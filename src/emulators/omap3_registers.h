@@ -18,4 +18,9 @@
 #define OMAP3_READ_ONLY  .kind = VDEV_REGISTER_READ_ONLY
 #define OMAP3_WRITE_ONLY .kind = VDEV_REGISTER_WRITE_ONLY
 
+/* omap3_fields.c: of each device, ended as struct vdev_register_table says. */
+extern const struct vdev_register_field vdev_omap3_uart_fields[], vdev_omap3_intc_fields[],
+    vdev_omap3_gptimer_fields[], vdev_omap3_gpio_fields[], vdev_omap3_hsmmc_fields[],
+    vdev_omap3_cm_fields[], vdev_omap3_prm_fields[];
+
 #endif

@@ -55,6 +55,7 @@ const struct vdev_register_table vdev_omap3_uart_registers = {
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = sizeof register_index,
+    .fields = vdev_omap3_uart_fields,
 };
 
 /* Which of the registers that share an offset is meant. */
