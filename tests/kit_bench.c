@@ -132,6 +132,35 @@ START_TEST(events_happen_once_after_accesses_or_at_a_time)
 }
 END_TEST
 
+START_TEST(two_benches_set_up_again_share_a_clock)
+{
+    static struct vdev_bench other;
+    struct vdev_event events[] = {{.at = 5000, .happen = happen, .context = &happened}};
+    struct vdev_event more[] = {{.at = 6000, .happen = happen, .context = &happened}};
+    const struct vdev_bench_configuration configuration = {.device = &model.io,
+                                                           .clock = &virtual_clock,
+                                                           .events = more,
+                                                           .event_count = 1,
+                                                           .fail = kit_note};
+
+    begin(NULL, 0, NULL, 0);
+    vdev_bench_init(&other, &configuration);
+    begin(NULL, 0, NULL, 0);
+    vdev_bench_init(&other, &configuration);
+    begin(events, 1, NULL, 0);
+    vdev_virtual_clock_advance(&virtual_clock, 5500);
+    ck_assert_uint_eq(happened, 1);
+    vdev_virtual_clock_unwatch(&virtual_clock, &bench.watcher);
+    begin(events, 1, NULL, 0);
+    vdev_virtual_clock_advance(&virtual_clock, 1000);
+    ck_assert_uint_eq(happened, 3);
+    vdev_virtual_clock_unwatch(&virtual_clock, &bench.watcher);
+    vdev_virtual_clock_unwatch(&virtual_clock, &other.watcher);
+    ck_assert_ptr_null(virtual_clock.watchers);
+    vdev_virtual_clock_unwatch(&virtual_clock, &other.watcher);
+}
+END_TEST
+
 /* ---- waits ---- */
 
 START_TEST(polling_for_ever_fails_with_what_it_waits_for)
@@ -402,6 +431,7 @@ int main(void)
     tcase_add_test(tcase, model_fails_what_the_data_sheet_forbids);
     tcase_add_test(tcase, model_says_wrong_names_at_the_line);
     tcase_add_test(tcase, events_happen_once_after_accesses_or_at_a_time);
+    tcase_add_test(tcase, two_benches_set_up_again_share_a_clock);
     tcase_add_test(tcase, polling_for_ever_fails_with_what_it_waits_for);
     tcase_add_test(tcase, polling_two_registers_by_turns_is_waiting_too);
     tcase_add_test(tcase, waiting_by_the_clock_for_ever_fails);

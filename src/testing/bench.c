@@ -186,6 +186,9 @@ void vdev_bench_init(struct vdev_bench *bench, const struct vdev_bench_configura
 {
     static const struct vdev_io_operations operations = {.read = io_read, .write = io_write};
 
+    if (configuration->clock != NULL) {
+        vdev_virtual_clock_unwatch(configuration->clock, &bench->watcher);
+    }
     *bench = (struct vdev_bench){
         .io = {.operations = &operations, .context = bench},
         .configuration = *configuration,

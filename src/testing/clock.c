@@ -36,3 +36,17 @@ void vdev_virtual_clock_watch(struct vdev_virtual_clock *virtual_clock,
     watcher->next = virtual_clock->watchers;
     virtual_clock->watchers = watcher;
 }
+
+void vdev_virtual_clock_unwatch(struct vdev_virtual_clock *virtual_clock,
+                                const struct vdev_virtual_clock_watcher *watcher)
+{
+    struct vdev_virtual_clock_watcher **link = &virtual_clock->watchers;
+
+    while (*link != NULL) {
+        if (*link == watcher) {
+            *link = watcher->next;
+            return;
+        }
+        link = &(*link)->next;
+    }
+}

@@ -106,7 +106,10 @@ struct vdev_bench {
     bool failed;
 };
 
-/* Set up; wrong use (a register or field that the table does not have) fails, naming the line. */
+/*
+ * Set up, also anew; its clock's init comes before, and the clock is not used after the bench is
+ * gone. Wrong use (a register or field that the table does not have) fails, naming the line.
+ */
 void vdev_bench_init(struct vdev_bench *bench,
                      const struct vdev_bench_configuration *configuration);
 

@@ -36,4 +36,8 @@ void vdev_virtual_clock_advance(struct vdev_virtual_clock *virtual_clock, uint64
 void vdev_virtual_clock_watch(struct vdev_virtual_clock *virtual_clock,
                               struct vdev_virtual_clock_watcher *watcher);
 
+/* Tell it no more; nothing if it was not told. Before its memory goes away, if the clock stays. */
+void vdev_virtual_clock_unwatch(struct vdev_virtual_clock *virtual_clock,
+                                const struct vdev_virtual_clock_watcher *watcher);
+
 #endif
