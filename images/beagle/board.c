@@ -60,11 +60,13 @@ const char *image_read_tree(struct image *image)
     if (status == VDEV_OK) {
         return NULL;
     }
-    text_clear(&image->reason);
-    text_string(&image->reason, image->misfit.node);
-    text_string(&image->reason, ": ");
-    text_string(&image->reason, image->misfit.reason != NULL ? image->misfit.reason
-                                                             : vdev_status_name(status));
+    line_clear(&image->reason);
+    if (image->misfit.node[0] != 0) {
+        line_string(&image->reason, image->misfit.node);
+        line_string(&image->reason, ": ");
+    }
+    line_string(&image->reason,
+                image->misfit.reason != NULL ? image->misfit.reason : vdev_status_name(status));
     return image->reason.bytes;
 }
 
@@ -94,6 +96,14 @@ static uint64_t now(void *context)
     return time + self->beyond;
 }
 
+static const char *clock_counter(struct image *image)
+{
+    const struct vdev_io *cm = &image->prcm.cm;
+
+    vdev_io_write32(cm, CM_ICLKEN_WKUP, vdev_io_read32(cm, CM_ICLKEN_WKUP) | EN_32KSYNC);
+    return NULL;
+}
+
 const char *image_start_counter(struct image *image)
 {
     const struct vdev_io io = platform_io(image->nodes.counter.address);
@@ -105,8 +115,8 @@ const char *image_start_counter(struct image *image)
         .prm = platform_io(image->nodes.prm.address),
         .clock = &image->clock.clock,
     };
-    const struct vdev_io *cm = &image->prcm.cm;
-    vdev_io_write32(cm, CM_ICLKEN_WKUP, vdev_io_read32(cm, CM_ICLKEN_WKUP) | EN_32KSYNC);
+    /* If that is refused, it may run all the same; what is wrong with the CM is said elsewhere. */
+    image_try(image, clock_counter);
     vdev_omap3_counter_init(&image->clock.counter, &io);
     image->clock.present = true;
     return NULL;
@@ -134,9 +144,8 @@ const char *image_enable_clocks(struct image *image)
         enum vdev_omap3_block block;
         const char *name;
     } blocks[] = {
-        {VDEV_OMAP3_UART3, "UART3"}, {VDEV_OMAP3_GPTIMER1, "GPTIMER1"},
-        {VDEV_OMAP3_GPIO1, "GPIO1"}, {VDEV_OMAP3_GPIO5, "GPIO5"},
-        {VDEV_OMAP3_MMC1, "MMC1"},   {VDEV_OMAP3_I2C1, "I2C1"},
+        {VDEV_OMAP3_UART3, "UART3"}, {VDEV_OMAP3_GPTIMER1, "GPTIMER1"}, {VDEV_OMAP3_GPIO1, "GPIO1"},
+        {VDEV_OMAP3_GPIO5, "GPIO5"}, {VDEV_OMAP3_MMC1, "MMC1"},         {VDEV_OMAP3_I2C1, "I2C1"},
         {VDEV_OMAP3_WDT2, "WDT2"},
     };
     const char *why = NULL;
@@ -186,11 +195,11 @@ const char *image_connect_pads(struct image *image)
 
 /* ---- the watchdog ---- */
 
-#define WATCHDOG    0x48314000u /* [TRM table 16-50] */
-#define WWPS        0x34u
-#define WSPR        0x48u
-#define WWPS_WSPR   (1u << 4)
-#define WDT_TIME    10000000u /* nanoseconds; a write takes a few counts of 32 kHz */
+#define WATCHDOG  0x48314000u /* [TRM table 16-50] */
+#define WWPS      0x34u
+#define WSPR      0x48u
+#define WWPS_WSPR (1u << 4)
+#define WDT_TIME  10000000u /* nanoseconds; a write takes a few counts of 32 kHz */
 
 static bool watchdog_took_it(const struct image *image, const struct vdev_io *io)
 {
@@ -261,10 +270,10 @@ const char *image_leds(struct image *image)
                                 : vdev_omap3_gpio_set(&bank, pin, false);
             vdev_clock_delay(&image->clock.clock, SETTLE);
             if (status != VDEV_OK || vdev_omap3_gpio_get(&bank, pin) != level) {
-                text_clear(&image->reason);
-                text_string(&image->reason, "GPIO ");
-                text_decimal(&image->reason, led);
-                text_string(&image->reason, level != 0 ? " stays low" : " stays high");
+                line_clear(&image->reason);
+                line_string(&image->reason, "GPIO ");
+                line_decimal(&image->reason, led);
+                line_string(&image->reason, level != 0 ? " stays low" : " stays high");
                 return image->reason.bytes;
             }
         }

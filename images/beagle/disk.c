@@ -77,24 +77,24 @@ static uint32_t little(const uint8_t *bytes)
 static bool say_partition(struct image *image, unsigned number, const uint8_t *entry)
 {
     uint32_t first = little(entry + 8), count = little(entry + 12);
-    struct text *line = &image->line;
+    struct line *line = &image->line;
     bool fits = (uint64_t)first + count <= image->disk->information.sectors;
 
-    text_clear(line);
-    text_string(line, "partition ");
-    text_decimal(line, number);
+    line_clear(line);
+    line_string(line, "partition ");
+    line_decimal(line, number);
     if (entry[4] == 0) {
-        text_string(line, ": empty");
+        line_string(line, ": empty");
         image_say_line(image);
         return true;
     }
-    text_string(line, ": type ");
-    text_hexadecimal(line, entry[4], 2);
-    text_string(line, (entry[0] & 0x80) != 0 ? ", bootable, from sector " : ", from sector ");
-    text_decimal(line, first);
-    text_string(line, ", ");
-    text_decimal(line, count);
-    text_string(line, fits ? " sectors" : " sectors, which is past the end of the card");
+    line_string(line, ": type ");
+    line_hexadecimal(line, entry[4], 2);
+    line_string(line, (entry[0] & 0x80) != 0 ? ", bootable, from sector " : ", from sector ");
+    line_decimal(line, first);
+    line_string(line, ", ");
+    line_decimal(line, count);
+    line_string(line, fits ? " sectors" : " sectors, which is past the end of the card");
     image_say_line(image);
     return fits;
 }
@@ -150,9 +150,9 @@ const char *image_sector(struct image *image)
         return "the card is write-protected";
     }
     uint64_t sector = sectors - FROM_END;
-    text_clear(&image->line);
-    text_string(&image->line, "test sector: ");
-    text_decimal(&image->line, sector);
+    line_clear(&image->line);
+    line_string(&image->line, "test sector: ");
+    line_decimal(&image->line, sector);
     image_say_line(image);
 
     int status = image_transfer(image, VDEV_BLOCK_READ, sector, original, sizeof original);

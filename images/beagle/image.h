@@ -24,7 +24,7 @@
 #include <vdev/fdt.h>
 
 #include "platform.h"
-#include "text.h"
+#include "line.h"
 
 /* Where the devices are: what the board's tree says. */
 struct image_nodes {
@@ -59,7 +59,7 @@ struct image {
     uint32_t tick_last;           /* ... */
     uint32_t storm;               /* interrupts since the processor was last ours */
     uint32_t passed, failed;      /* steps */
-    struct text reason, line;     /* of the step under way; of what is being said */
+    struct line reason, line;     /* of the step under way; of what is being said */
     struct vdev_fdt_error misfit; /* what is wrong with the tree */
 };
 

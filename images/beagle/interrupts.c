@@ -81,11 +81,11 @@ static const char *judge(struct image *image)
     if (took >= wanted - TICK_COUNTS && took <= wanted + TICK_COUNTS) {
         return NULL;
     }
-    text_clear(&image->reason);
-    text_string(&image->reason, "nine periods took ");
-    text_decimal(&image->reason, took);
-    text_string(&image->reason, " counts of 32768 Hz instead of ");
-    text_decimal(&image->reason, wanted);
+    line_clear(&image->reason);
+    line_string(&image->reason, "nine periods took ");
+    line_decimal(&image->reason, took);
+    line_string(&image->reason, " counts of 32768 Hz instead of ");
+    line_decimal(&image->reason, wanted);
     return image->reason.bytes;
 }
 
@@ -96,9 +96,9 @@ static const char *await_ticks(struct image *image)
     while (image->ticks < TICKS) {
         image_wait(image);
         if (vdev_clock_now(&image->clock.clock) - start > TICKS_PATIENCE) {
-            text_clear(&image->reason);
-            text_decimal(&image->reason, image->ticks);
-            text_string(&image->reason, " of 10 ticks came in three seconds");
+            line_clear(&image->reason);
+            line_decimal(&image->reason, image->ticks);
+            line_string(&image->reason, " of 10 ticks came in three seconds");
             return image->reason.bytes;
         }
     }

@@ -12,9 +12,9 @@
 
 #include "image.h"
 
-#define BAUD                115200u
-#define I2C_HERTZ_MAXIMUM   400000u
-#define BUS_WIDTH_FOUR      4u
+#define BAUD              115200u
+#define I2C_HERTZ_MAXIMUM 400000u
+#define BUS_WIDTH_FOUR    4u
 
 static struct vdev_omap3_uart uart;
 static struct vdev_omap3_hsmmc controller;
@@ -28,15 +28,14 @@ const char *const image_console_name = "uart";
 
 static int open_uart(struct image *image, bool interrupts)
 {
-    return vdev_omap3_uart_init(
-        &uart, &(struct vdev_omap3_uart_configuration){
-                   .io = platform_io(image->nodes.uart.address),
-                   .clock = &image->clock.clock,
-                   .clock_hertz = image->nodes.uart.value,
-                   .baud = BAUD,
-                   .kind = VDEV_OMAP3_UART_DETECT,
-                   .interrupts = interrupts,
-               });
+    return vdev_omap3_uart_init(&uart, &(struct vdev_omap3_uart_configuration){
+                                           .io = platform_io(image->nodes.uart.address),
+                                           .clock = &image->clock.clock,
+                                           .clock_hertz = image->nodes.uart.value,
+                                           .baud = BAUD,
+                                           .kind = VDEV_OMAP3_UART_DETECT,
+                                           .interrupts = interrupts,
+                                       });
 }
 
 const char *image_open_console(struct image *image)
@@ -157,14 +156,14 @@ static void card_line(void *context, uint32_t line)
 
 const char *image_open_disk(struct image *image)
 {
-    int status = vdev_omap3_hsmmc_init(&controller,
-                                       &(struct vdev_omap3_hsmmc_configuration){
-                                           .io = platform_io(image->nodes.card.address),
-                                           .clock = &image->clock.clock,
-                                           .wide = image->nodes.card.value >= BUS_WIDTH_FOUR,
-                                           .power = power,
-                                           .context = image,
-                                       });
+    int status =
+        vdev_omap3_hsmmc_init(&controller, &(struct vdev_omap3_hsmmc_configuration){
+                                               .io = platform_io(image->nodes.card.address),
+                                               .clock = &image->clock.clock,
+                                               .wide = image->nodes.card.value >= BUS_WIDTH_FOUR,
+                                               .power = power,
+                                               .context = image,
+                                           });
     if (status != VDEV_OK) {
         return image_because(image, "MMC1", status);
     }

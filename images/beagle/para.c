@@ -60,19 +60,19 @@ const char *image_open_console(struct image *image)
     int status = vdev_virtio_mmio_driver_init(&console_transport, &io);
 
     if (status == VDEV_OK) {
-        status = vdev_console_frontend_init(&console, &(struct vdev_console_frontend_configuration){
-                                                          .transport = &console_transport.driver,
-                                                          .clock = &image->clock.clock,
-                                                          .receive_queue = QUEUE_MEMORY(receive),
-                                                          .transmit_queue = QUEUE_MEMORY(transmit),
-                                                          .queue_size = QUEUE_SIZE,
-                                                          .receive_memory = SHARED(receive_buffers),
-                                                          .transmit_memory =
-                                                              SHARED(transmit_buffers),
-                                                          .receive_count = BUFFER_COUNT,
-                                                          .transmit_count = BUFFER_COUNT,
-                                                          .buffer_size = BUFFER_SIZE,
-                                                      });
+        status =
+            vdev_console_frontend_init(&console, &(struct vdev_console_frontend_configuration){
+                                                     .transport = &console_transport.driver,
+                                                     .clock = &image->clock.clock,
+                                                     .receive_queue = QUEUE_MEMORY(receive),
+                                                     .transmit_queue = QUEUE_MEMORY(transmit),
+                                                     .queue_size = QUEUE_SIZE,
+                                                     .receive_memory = SHARED(receive_buffers),
+                                                     .transmit_memory = SHARED(transmit_buffers),
+                                                     .receive_count = BUFFER_COUNT,
+                                                     .transmit_count = BUFFER_COUNT,
+                                                     .buffer_size = BUFFER_SIZE,
+                                                 });
     }
     if (status != VDEV_OK) {
         return image_because(image, "virtio-console", status);

@@ -66,10 +66,10 @@ void image_say_line(struct image *image)
 
 const char *image_because(struct image *image, const char *what, int status)
 {
-    text_clear(&image->reason);
-    text_string(&image->reason, what);
-    text_string(&image->reason, ": ");
-    text_string(&image->reason, vdev_status_name(status));
+    line_clear(&image->reason);
+    line_string(&image->reason, what);
+    line_string(&image->reason, ": ");
+    line_string(&image->reason, vdev_status_name(status));
     return image->reason.bytes;
 }
 
@@ -99,25 +99,25 @@ const char *image_try(struct image *image, const char *(*run)(struct image *imag
          */
         vdev_omap3_intc_acknowledge(&image->intc);
     }
-    text_clear(&image->reason);
-    text_string(&image->reason, fault.kind);
-    text_string(&image->reason, " at ");
-    text_hexadecimal(&image->reason, fault.address, 8);
-    text_string(&image->reason, ", by the instruction at ");
-    text_hexadecimal(&image->reason, fault.instruction, 8);
+    line_clear(&image->reason);
+    line_string(&image->reason, fault.kind);
+    line_string(&image->reason, " at ");
+    line_hexadecimal(&image->reason, fault.address, 8);
+    line_string(&image->reason, ", by the instruction at ");
+    line_hexadecimal(&image->reason, fault.instruction, 8);
     return image->reason.bytes;
 }
 
 bool image_report(struct image *image, const char *name, const char *why)
 {
-    struct text *line = &image->line;
+    struct line *line = &image->line;
 
-    text_clear(line);
-    text_string(line, why == NULL ? "ok " : "FAIL ");
-    text_string(line, name);
+    line_clear(line);
+    line_string(line, why == NULL ? "ok " : "FAIL ");
+    line_string(line, name);
     if (why != NULL) {
-        text_string(line, ": ");
-        text_string(line, why);
+        line_string(line, ": ");
+        line_string(line, why);
     }
     *(why == NULL ? &image->passed : &image->failed) += 1;
     image_say_line(image);
@@ -129,11 +129,11 @@ void image_note(struct image *image, const char *name, const char *why)
     if (why == NULL) {
         return;
     }
-    text_clear(&image->line);
-    text_string(&image->line, "note ");
-    text_string(&image->line, name);
-    text_string(&image->line, ": ");
-    text_string(&image->line, why);
+    line_clear(&image->line);
+    line_string(&image->line, "note ");
+    line_string(&image->line, name);
+    line_string(&image->line, ": ");
+    line_string(&image->line, why);
     image_say_line(image);
 }
 

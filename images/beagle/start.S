@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Entry, exceptions and the two things C cannot do: to come back from a fault, and to let interrupts
- * in for a moment. Nothing of the processor's state is relied on but that it is privileged, and that
- * translation is off.
+ * Entry, exceptions and the two things C cannot do: to come back from a fault, and to let
+ * interrupts in for a moment. Nothing of the processor's state is relied on but that it is
+ * privileged, and that translation is off.
  */
     .syntax unified
     .arch armv7-a
@@ -60,7 +60,7 @@ vectors:
     b       irq
     b       unexpected                  @ FIQ: masked all the time
 
-/* Each mode has a stack pointer of its own; it is set at each entry, since none is entered twice. */
+/* Each mode has a stack pointer of its own, set at each entry: none is entered twice. */
 irq:
     ldr     sp, =irq_stack_top
     sub     lr, lr, #4

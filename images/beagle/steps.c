@@ -26,23 +26,23 @@ static const char *card(struct image *image)
     if (why != NULL) {
         return why;
     }
-    text_clear(&image->line);
-    text_string(&image->line, "card: ");
-    text_string(&image->line, image->disk->information.identifier);
-    text_string(&image->line, ", ");
-    text_decimal(&image->line, image->disk->information.sectors);
-    text_string(&image->line, " sectors");
+    line_clear(&image->line);
+    line_string(&image->line, "card: ");
+    line_string(&image->line, image->disk->information.identifier);
+    line_string(&image->line, ", ");
+    line_decimal(&image->line, image->disk->information.sectors);
+    line_string(&image->line, " sectors");
     image_say_line(image);
     return NULL;
 }
 
 static void summary(struct image *image)
 {
-    text_clear(&image->line);
-    text_decimal(&image->line, image->passed);
-    text_string(&image->line, " passed, ");
-    text_decimal(&image->line, image->failed);
-    text_string(&image->line, " failed");
+    line_clear(&image->line);
+    line_decimal(&image->line, image->passed);
+    line_string(&image->line, " passed, ");
+    line_decimal(&image->line, image->failed);
+    line_string(&image->line, " failed");
     image_say_line(image);
 }
 
@@ -59,14 +59,14 @@ static const char *reset(struct image *image)
 
 void image_run(struct image *image)
 {
-    static struct text whys[EARLY];
+    static struct line whys[EARLY];
     const char *why[EARLY];
 
     memset(image, 0, sizeof *image);
     for (int i = 0; i < EARLY; i++) {
         const char *given = image_try(image, early[i]);
-        text_clear(&whys[i]);
-        text_string(&whys[i], given != NULL ? given : "");
+        line_clear(&whys[i]);
+        line_string(&whys[i], given != NULL ? given : "");
         why[i] = given != NULL ? whys[i].bytes : NULL;
     }
     image_say(image, "");
@@ -83,8 +83,12 @@ void image_run(struct image *image)
     image_note(image, "watchdog", image_try(image, image_stop_watchdog));
 
     static const struct image_step steps[] = {
-        {"timer", image_interrupts}, {"button", image_button},         {"leds", image_leds},
-        {"card", card},              {"partitions", image_partitions}, {"sector", image_sector},
+        {"timer", image_interrupts},
+        {"button", image_button},
+        {"leds", image_leds},
+        {"card", card},
+        {"partitions", image_partitions},
+        {"sector", image_sector},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         const struct image_step step = {steps[i].name, found ? steps[i].run : no_tree};
@@ -97,5 +101,6 @@ void image_run(struct image *image)
 #endif
     summary(image);
     image_try(image, drain);
-    image_say(image, image_try(image, reset));
+    /* Not on hardware: it is off by then. */
+    image_note(image, "reset", image_try(image, reset));
 }

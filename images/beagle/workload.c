@@ -45,10 +45,10 @@ static const struct window windows[] = {
 
 static void say(struct image *image, const char *words, const char *more)
 {
-    text_clear(&image->line);
-    text_string(&image->line, "vdev: ");
-    text_string(&image->line, words);
-    text_string(&image->line, more);
+    line_clear(&image->line);
+    line_string(&image->line, "vdev: ");
+    line_string(&image->line, words);
+    line_string(&image->line, more);
     image_say_line(image);
 }
 
@@ -57,12 +57,12 @@ static void say_checksum(struct image *image, const char *name, size_t length)
     uint32_t digest[8];
 
     sha256(area, length, digest);
-    text_clear(&image->line);
-    text_string(&image->line, "vdev: checksum ");
-    text_string(&image->line, name);
-    text_string(&image->line, " ");
+    line_clear(&image->line);
+    line_string(&image->line, "vdev: checksum ");
+    line_string(&image->line, name);
+    line_string(&image->line, " ");
     for (unsigned i = 0; i < 8; i++) {
-        text_hexadecimal(&image->line, digest[i], 8);
+        line_hexadecimal(&image->line, digest[i], 8);
     }
     image_say_line(image);
 }
@@ -100,9 +100,9 @@ static const char *work_on_disk(struct image *image, const struct window *window
     }
     begin(image, window->number);
     for (uint32_t at = 0; at < AREA && status == VDEV_OK; at += window->request) {
-        status = image_transfer(image, window->operation,
-                                (window->position + at) / VDEV_SECTOR_SIZE, area + at,
-                                window->request);
+        status =
+            image_transfer(image, window->operation, (window->position + at) / VDEV_SECTOR_SIZE,
+                           area + at, window->request);
     }
     end(window->number);
     if (status != VDEV_OK) {
