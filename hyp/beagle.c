@@ -9,7 +9,9 @@
  */
 #include <vdev/emulators/omap3_gpio.h>
 #include <vdev/emulators/omap3_gptimer.h>
+#include <vdev/emulators/omap3_hsmmc.h>
 #include <vdev/emulators/omap3_intc.h>
+#include <vdev/emulators/omap3_prcm.h>
 #include <vdev/emulators/omap3_uart.h>
 
 #include "cpu.h"
@@ -18,7 +20,8 @@
 enum {
     INTC_ADDRESS = 0x48200000,
     HCR_VI = 1 << 7,
-    SYSTEM_CLOCK_HERTZ = 13000000, /* of GPTIMER1 after reset, with the board's 26 MHz crystal */
+    TIMER_HERTZ = 32768, /* of GPTIMER1 as CM_CLKSEL_WKUP selects it after reset; not changed here */
+    CARD_BUFFER = 16384,
 };
 
 static struct vdev_omap3_intc_emulator intc;
@@ -88,6 +91,23 @@ void beagle_second_uart(const struct place *place)
     uart(place, 1);
 }
 
+void beagle_card(const struct place *place)
+{
+    static struct vdev_omap3_hsmmc_emulator hsmmc;
+    static struct vdev_interrupt_line interrupt;
+    static uint32_t buffer[CARD_BUFFER / 4];
+
+    interrupt = vm_line(place);
+    const struct vdev_omap3_hsmmc_emulator_configuration configuration = {
+        .block = board_card(),
+        .interrupt = &interrupt,
+        .buffer = buffer,
+        .buffer_length = sizeof buffer,
+    };
+    vm_check(vdev_omap3_hsmmc_emulator_init(&hsmmc, &configuration), place);
+    vm_add_window("omap3-hsmmc", place, vdev_omap3_hsmmc_emulator_access, &hsmmc);
+}
+
 /* ---- timer ---- */
 
 static struct vdev_omap3_gptimer_emulator timer;
@@ -110,7 +130,7 @@ void beagle_timer(const struct place *place)
     interrupt = vm_line(place);
     const struct vdev_omap3_gptimer_emulator_configuration configuration = {
         .clock = &board_clock,
-        .hertz = SYSTEM_CLOCK_HERTZ,
+        .hertz = TIMER_HERTZ,
         .millisecond = true,
         .interrupt = &interrupt,
         .rearm = rearm,
@@ -127,7 +147,7 @@ void beagle_counter(const struct place *place)
     vm_add_window("omap3-counter", place, vdev_omap3_counter_32k_emulator_access, &counter);
 }
 
-/* ---- pins ---- */
+/* ---- pins, clocks and reset ---- */
 
 void beagle_gpio(const struct place *place)
 {
@@ -146,4 +166,36 @@ void beagle_gpio(const struct place *place)
     vdev_omap3_gpio_emulator_init(&banks[used], &configuration);
     vm_add_window(names[used], place, vdev_omap3_gpio_emulator_access, &banks[used]);
     used++;
+}
+
+static struct vdev_omap3_prcm_emulator prcm;
+
+static void reset(void *owner, bool cold)
+{
+    (void)owner;
+    count_mark(0);
+    log_stop("vdev: the guest asked for a %s reset", cold ? "cold" : "warm");
+}
+
+static void start_prcm(const struct place *place)
+{
+    static const struct vdev_omap3_prcm_emulator_configuration configuration = {.reset = reset};
+    static bool started;
+
+    if (!started) {
+        vm_check(vdev_omap3_prcm_emulator_init(&prcm, &configuration), place);
+        started = true;
+    }
+}
+
+void beagle_clocks(const struct place *place)
+{
+    start_prcm(place);
+    vm_add_window("omap3-cm", place, vdev_omap3_cm_emulator_access, &prcm);
+}
+
+void beagle_power(const struct place *place)
+{
+    start_prcm(place);
+    vm_add_window("omap3-prm", place, vdev_omap3_prm_emulator_access, &prcm);
 }

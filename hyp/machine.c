@@ -169,5 +169,8 @@ const struct device_kind machine_kinds[] = {
     {"counter", "ti,omap-counter32k", "pure", beagle_counter, .in_tree = false},
     {"gpio", "ti,omap3-gpio", "pure", beagle_gpio, true, VDEV_GUEST_OMAP3_GPIO},
     {"gpio-2", "ti,omap3-gpio", "pure", beagle_gpio, true, VDEV_GUEST_OMAP3_GPIO},
+    {"disk", "ti,omap3-hsmmc", "pure", beagle_card, .in_tree = false},
+    {"clocks", "ti,omap3-cm", "pure", beagle_clocks, .in_tree = false},
+    {"power", "ti,omap3-prm", "pure", beagle_power, .in_tree = false},
     {.compatible = NULL},
 };
