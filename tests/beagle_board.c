@@ -298,6 +298,7 @@ END_TEST
 #define STAT_ARDY 0x0004u
 #define STAT_RRDY 0x0008u
 #define STAT_XRDY 0x0010u
+#define STAT_XUDF 0x0400u
 #define STAT_BB   0x1000u
 
 static struct {
@@ -309,6 +310,8 @@ static struct {
     uint16_t left;
     unsigned resets;
     /* what goes wrong */
+    bool underflow; /* erratum i462: a byte before XUDF is lost; and XUDF takes a while */
+    unsigned looks;
     bool silent, busy, dead, lost, overrun, no_device, stuck_voltage;
 } i2c_model;
 static struct vdev_omap3_i2c i2c;
@@ -338,6 +341,9 @@ static uint64_t i2c_read(void *context, uint32_t offset, unsigned width)
     ck_assert(offset % 4 == 0 && offset < 0x40);
     switch (offset) {
     case 0x08:
+        if (i2c_model.underflow && (i2c_model.status & STAT_XRDY) != 0 && ++i2c_model.looks == 10) {
+            i2c_model.status |= STAT_XUDF;
+        }
         return i2c_model.status | (i2c_model.busy ? STAT_BB : 0);
     case 0x10:
         return !i2c_model.dead && (i2c_model.registers[0x24 / 4] & 0x8000) != 0;
@@ -367,6 +373,11 @@ static void i2c_write(void *context, uint32_t offset, unsigned width, uint64_t v
     case 0x1C:
         ck_assert_msg((i2c_model.status & STAT_XRDY) != 0, "DATA is written without XRDY");
         i2c_model.left--;
+        i2c_model.looks = 0;
+        if (i2c_model.underflow && (i2c_model.status & STAT_XUDF) == 0) {
+            break;
+        }
+        i2c_model.status &= (uint16_t)~STAT_XUDF;
         if (!i2c_model.numbered) {
             i2c_model.number = (uint8_t)value;
             i2c_model.numbered = true;
@@ -449,6 +460,18 @@ START_TEST(registers_are_written_and_read)
 }
 END_TEST
 
+START_TEST(no_byte_is_lost_to_the_erratum)
+{
+    static const uint8_t bytes[5] = {0x20, 9, 8, 7, 6};
+    uint8_t back[4] = {0};
+    ck_assert_int_eq(start_i2c(100000), VDEV_OK);
+    i2c_model.underflow = true;
+    ck_assert_int_eq(vdev_omap3_i2c_write(&i2c, 0x4B, bytes, 5), VDEV_OK);
+    ck_assert_int_eq(vdev_omap3_i2c_read(&i2c, 0x4B, 0x20, back, 4), VDEV_OK);
+    ck_assert_mem_eq(back, bytes + 1, 4);
+}
+END_TEST
+
 START_TEST(the_cards_supply_is_set_before_it_is_on)
 {
     ck_assert_int_eq(start_i2c(400000), VDEV_OK);
@@ -521,6 +544,7 @@ int main(void)
     tcase_add_test(tests, the_cards_pads_are_biased_for_its_supply);
     tcase_add_test(tests, the_bus_has_the_speed_that_was_asked_for);
     tcase_add_test(tests, registers_are_written_and_read);
+    tcase_add_test(tests, no_byte_is_lost_to_the_erratum);
     tcase_add_test(tests, the_cards_supply_is_set_before_it_is_on);
     tcase_add_test(tests, i2c_faults);
     suite_add_tcase(suite, tests);

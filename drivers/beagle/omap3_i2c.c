@@ -46,9 +46,10 @@
 #define SAMPLING_HERTZ   12000000u /* 7 MHz to 12 MHz for these speeds [TRM table 18-13] */
 #define LENGTH_MAXIMUM   16u
 
-#define RESET_TIME 10000000u /* nanoseconds */
-#define PART_TIME  9000000u  /* of a message, of which there are two at most; and of a busy bus */
-#define WAIT_TIME  2000000u
+#define RESET_TIME     10000000u /* nanoseconds */
+#define PART_TIME      9000000u /* of a message, of which there are two at most; and of a busy bus */
+#define WAIT_TIME      2000000u
+#define UNDERFLOW_TIME 450000u /* more than a byte takes at the slowest */
 
 static uint16_t get(const struct vdev_omap3_i2c *self, uint32_t offset)
 {
@@ -105,6 +106,22 @@ static int wait_free(const struct vdev_omap3_i2c *self)
     return VDEV_OK;
 }
 
+/*
+ * Erratum i462 [OMAP3530 silicon errata, SPRZ278]: a byte that is written before the transmitter
+ * has run empty may be lost. Where that is not told the byte is written all the same, a little
+ * later.
+ */
+static void wait_underflow(const struct vdev_omap3_i2c *self)
+{
+    uint64_t start = vdev_clock_now(self->clock);
+
+    while ((get(self, STAT) & (STAT_XUDF | STAT_NACK | STAT_AL)) == 0) {
+        if (vdev_clock_now(self->clock) - start > UNDERFLOW_TIME) {
+            return;
+        }
+    }
+}
+
 /* A message of `length` bytes, either way, until the controller is ready for another. */
 static int transfer(const struct vdev_omap3_i2c *self, const uint8_t *out, uint8_t *in,
                     size_t length, uint32_t control)
@@ -125,7 +142,7 @@ static int transfer(const struct vdev_omap3_i2c *self, const uint8_t *out, uint8
             wait_free(self);
             return VDEV_ERROR_ABSENT;
         }
-        if ((status & (STAT_AL | STAT_XUDF | STAT_ROVR)) != 0) {
+        if ((status & (STAT_AL | STAT_ROVR)) != 0) {
             return VDEV_ERROR_IO;
         }
         if ((status & STAT_RRDY) != 0) {
@@ -139,6 +156,7 @@ static int transfer(const struct vdev_omap3_i2c *self, const uint8_t *out, uint8
             if (out == NULL || done == length) {
                 return VDEV_ERROR_IO;
             }
+            wait_underflow(self);
             put(self, DATA, out[done++]);
             put(self, STAT, STAT_XRDY);
         } else if ((status & STAT_ARDY) != 0) {

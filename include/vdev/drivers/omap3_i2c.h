@@ -33,8 +33,8 @@ int vdev_omap3_i2c_init(struct vdev_omap3_i2c *i2c, const struct vdev_io *io,
  * Write 1 to 16 bytes to the device at a 7-bit address, or write one byte (a register's number) and
  * then read 1 to 16. Waits until it is done, 20 ms at most. VDEV_ERROR_INVALID: no such address or
  * length; VDEV_ERROR_ABSENT: no device acknowledged; VDEV_ERROR_IO: arbitration was lost, or the
- * FIFO ran over or empty; VDEV_ERROR_TIMEOUT: the bus stayed busy or the controller silent: it was
- * reset.
+ * FIFO ran over, or bytes were not as many as was said; VDEV_ERROR_TIMEOUT: the bus stayed busy or
+ * the controller silent: it was reset.
  */
 int vdev_omap3_i2c_write(struct vdev_omap3_i2c *i2c, uint8_t address, const uint8_t *bytes,
                          size_t length);
