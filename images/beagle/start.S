@@ -6,6 +6,7 @@
  */
     .syntax unified
     .arch armv7-a
+    .arm
 
 #define MODE_SVC 0x13
 
