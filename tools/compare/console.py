@@ -32,26 +32,30 @@ class Console:
             raise ConsoleError(f"QEMU ended while {what} was awaited")
         self.pending += data
 
+    def any_line(self):
+        """The next line, whoever says it."""
+        while b"\n" not in self.pending:
+            self._receive("line")
+            if b"Kernel panic" in self.pending:
+                self.transcript += self.pending
+                raise ConsoleError("the guest's kernel panicked")
+        line, self.pending = self.pending.split(b"\n", 1)
+        self.transcript += line + b"\n"
+        return line.strip().decode(errors="replace")
+
     def line(self):
         """The next line that the guest's init says, without its prefix; everything else is passed
         over."""
         while True:
-            while b"\n" not in self.pending:
-                self._receive("line")
-                if b"Kernel panic" in self.pending:
-                    self.transcript += self.pending
-                    raise ConsoleError("the guest's kernel panicked")
-            line, self.pending = self.pending.split(b"\n", 1)
-            self.transcript += line + b"\n"
-            text = line.strip().decode(errors="replace")
+            text = self.any_line()
             if text.startswith("vdev: failed"):
-                self._drain()
+                self.drain()
                 raise ConsoleError(text)
             if text.startswith("vdev: "):
                 return text[len("vdev: ") :]
 
-    def _drain(self):
-        """Takes what the guest still has to say about its failure."""
+    def drain(self):
+        """Takes what the guest still has to say until QEMU ends, or it goes silent."""
         try:
             while True:
                 self._receive("end")

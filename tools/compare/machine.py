@@ -133,7 +133,7 @@ class Files:
 
     def beagle(self, arrangement):
         """The bare-metal image that is the whole guest."""
-        return os.path.join(self.build, "beagle", f"{arrangement.title}.bin")
+        return os.path.join(self.build, "arm", "images", "beagle", f"{arrangement.title}.bin")
 
     def missing(self, arrangement):
         """The first file that a boot of this arrangement needs and that is not there, or None."""

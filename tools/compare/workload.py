@@ -7,8 +7,10 @@ Nothing here knows of QEMU, of an arrangement, or of a report.
 
 import hashlib
 import os
+import struct
 
 MIB = 1 << 20
+SECTOR = 512
 PATTERN_SIZE = 64 << 10
 INPUT_SIZE = 4 << 10
 DISK_SIZE = 64 * MIB
@@ -83,8 +85,11 @@ def check_disk_file(path):
 
 def make_disk(path):
     """A disk whose used half holds bytes that no part of the software could make up; the rest is a
-    hole."""
+    hole. One partition is entered for all of it, so that there is a table to read."""
+    first = MIB // SECTOR
     with open(path + ".new", "wb") as out:
+        entry = struct.pack("<8B2I", 0, 0, 0, 0, 0xDA, 0, 0, 0, first, DISK_SIZE // SECTOR - first)
+        out.write((bytes(446) + entry).ljust(510, b"\0") + b"\x55\xaa")
         for index in range(1, SMALLEST_DISK // MIB):
             out.seek(index * MIB)
             out.write(hashlib.shake_128(b"vdev disk %d" % index).digest(MIB))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""./run size, held against the library's public headers and its rule that no global ever changes."""
+"""./run size, held against the public headers and the rule that no global ever changes."""
 
 import glob
 import json
