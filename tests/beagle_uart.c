@@ -55,11 +55,11 @@ static int script_init(const struct vdev_script_step *steps, size_t count,
     static const struct vdev_script_step steps[] = {__VA_ARGS__};                                  \
     vdev_script_continue(&script, steps, ARRAY_COUNT(steps))
 
-#define OMAP_LINE(mode, divisor)                                                                   \
+#define OMAP_LINE(mode, divisor, last)                                                             \
     W(LCR, 0), W(MDR1, 7), W(FCR, 0x06), R(LSR, 0x60), W(LCR, 0xBF), W(FCR, 0x10), W(LCR, 0),      \
         W(IER, 0), W(LCR, 0xBF), W(DATA, (divisor)&0xFF), W(IER, (divisor) >> 8),                  \
         R(DATA, (divisor)&0xFF), R(IER, (divisor) >> 8), W(LCR, 3), W(FCR, 0x67), W(SCR, 0),       \
-        W(LCR, 0xBF), W(FCR, 0), W(LCR, 3), W(MDR1, (mode)), W(FCR, 0x67), R(LSR, 0x60),           \
+        W(LCR, 0xBF), W(FCR, 0), W(LCR, 3), W(MDR1, (mode)), W(FCR, 0x67), R(LSR, (last)),         \
         R(LCR, 3), W(MCR, 3)
 #define OMAP_RESET                                                                                 \
     R(LCR, 0), W(LCR, 0), R(LSR, 0x60), R(MDR1, 7), W(SYSC, 2), R(SYSS, 0), R(SYSS, 1), W(SYSC, 8)
@@ -70,8 +70,17 @@ static int script_init(const struct vdev_script_step *steps, size_t count,
 
 START_TEST(the_line_is_set_up_in_the_manuals_order)
 {
-    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(0, 26), W(IER, 1)};
+    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(0, 26, 0x60), W(IER, 1)};
     ck_assert_int_eq(script_init(steps, ARRAY_COUNT(steps), VDEV_OMAP3_UART_OMAP3, 115200, true),
+                     VDEV_OK);
+    ck_assert(vdev_script_finish(&script));
+}
+END_TEST
+
+START_TEST(who_sends_while_it_starts_does_not_hold_it_up)
+{
+    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(0, 26, 0x61)};
+    ck_assert_int_eq(script_init(steps, ARRAY_COUNT(steps), VDEV_OMAP3_UART_OMAP3, 115200, false),
                      VDEV_OK);
     ck_assert(vdev_script_finish(&script));
 }
@@ -79,7 +88,7 @@ END_TEST
 
 START_TEST(a_fast_line_samples_thirteen_times)
 {
-    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(3, 4)};
+    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(3, 4, 0x60)};
     ck_assert_int_eq(script_init(steps, ARRAY_COUNT(steps), VDEV_OMAP3_UART_OMAP3, 921600, false),
                      VDEV_OK);
     ck_assert(vdev_script_finish(&script));
@@ -88,7 +97,7 @@ END_TEST
 
 START_TEST(a_slow_line_has_both_bytes_of_its_divisor)
 {
-    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(0, 10000)};
+    static const struct vdev_script_step steps[] = {OMAP_RESET, OMAP_LINE(0, 10000, 0x60)};
     ck_assert_int_eq(script_init(steps, ARRAY_COUNT(steps), VDEV_OMAP3_UART_OMAP3, 300, false),
                      VDEV_OK);
     ck_assert(vdev_script_finish(&script));
@@ -407,6 +416,7 @@ int main(void)
     TCase *tests = tcase_create("register by register");
     coverage = beagle_coverage(&vdev_omap3_uart_registers, "UART", __FILE__, "omap3_uart.c");
     tcase_add_test(tests, the_line_is_set_up_in_the_manuals_order);
+    tcase_add_test(tests, who_sends_while_it_starts_does_not_hold_it_up);
     tcase_add_test(tests, a_fast_line_samples_thirteen_times);
     tcase_add_test(tests, a_slow_line_has_both_bytes_of_its_divisor);
     tcase_add_test(tests, a_plain_16550a_is_detected_and_nothing_past_it_touched);

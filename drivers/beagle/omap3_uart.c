@@ -274,7 +274,9 @@ static bool set_mode(struct vdev_omap3_uart *self, const struct vdev_clock *cloc
     put(self, MDR1, mode);
     vdev_clock_delay(clock, MDR1_TIME);
     put(self, FCR, fifo | FCR_CLEAR_RX | FCR_CLEAR_TX);
-    return wait_for(self, clock, LSR, LSR_THRE | LSR_DR, LSR_THRE);
+    /* Once it runs, somebody may be sending already. */
+    uint8_t mask = mode == MDR1_DISABLE ? LSR_THRE | LSR_DR : LSR_THRE;
+    return wait_for(self, clock, LSR, mask, LSR_THRE);
 }
 
 /*
