@@ -255,6 +255,43 @@ START_TEST(a_match_is_told_when_compared)
     put(TISR, OVERFLOW | MATCH);
     pass(400 * SECOND);
     ck_assert_uint_eq(get(TISR), OVERFLOW | MATCH);
+    put(TCLR, ST | AR); /* not compared: no match, however many rounds */
+    put(TISR, OVERFLOW | MATCH);
+    pass(1000 * SECOND);
+    ck_assert_uint_eq(get(TISR), OVERFLOW);
+    put(TMAR, 999); /* below the reload: never reached */
+    put(TCLR, ST | AR | CE);
+    put(TISR, OVERFLOW | MATCH);
+    pass(1000 * SECOND);
+    ck_assert_uint_eq(get(TISR), OVERFLOW);
+}
+END_TEST
+
+START_TEST(a_match_with_the_reload_comes_with_the_overflow)
+{
+    begin(1000000, false);
+    put(TLDR, (uint32_t)-100);
+    put(TMAR, (uint32_t)-100);
+    put(TCRR, (uint32_t)-50);
+    put(TCLR, ST | AR | CE);
+    pass(49500);
+    ck_assert_uint_eq(get(TISR), 0);
+    pass(1000);
+    ck_assert_uint_eq(get(TISR), OVERFLOW | MATCH);
+    ck_assert_uint_eq(get(TCRR), (uint32_t)-100);
+    put(TISR, OVERFLOW | MATCH);
+    /* Exactly one round later, unseen in between, and two: each count is reached, none passed. */
+    pass(150000);
+    ck_assert_uint_eq(get(TCRR), (uint32_t)-50);
+    put(TISR, OVERFLOW | MATCH);
+    pass(150000);
+    ck_assert_uint_eq(get(TCRR), (uint32_t)-100);
+    ck_assert_uint_eq(get(TISR), OVERFLOW | MATCH);
+    put(TMAR, (uint32_t)-1);
+    put(TISR, OVERFLOW | MATCH);
+    pass(200000);
+    ck_assert_uint_eq(get(TCRR), (uint32_t)-100);
+    ck_assert_uint_eq(get(TISR), OVERFLOW | MATCH);
 }
 END_TEST
 
@@ -343,12 +380,17 @@ START_TEST(the_configuration_is_checked)
 {
     struct vdev_omap3_gptimer_emulator_configuration configuration = {.hertz = 13000000};
 
+    vdev_virtual_clock_init(&clock, 0, 0);
     ck_assert_int_eq(vdev_omap3_gptimer_emulator_init(&timer, &configuration), VDEV_ERROR_INVALID);
     configuration.clock = &clock.clock;
     configuration.hertz = 999;
     ck_assert_int_eq(vdev_omap3_gptimer_emulator_init(&timer, &configuration), VDEV_ERROR_INVALID);
     configuration.hertz = 1000000000;
     ck_assert_int_eq(vdev_omap3_gptimer_emulator_init(&timer, &configuration), VDEV_ERROR_INVALID);
+    configuration.hertz = 1000;
+    ck_assert_int_eq(vdev_omap3_gptimer_emulator_init(&timer, &configuration), VDEV_OK);
+    configuration.hertz = 999999999;
+    ck_assert_int_eq(vdev_omap3_gptimer_emulator_init(&timer, &configuration), VDEV_OK);
 }
 END_TEST
 
@@ -413,6 +455,7 @@ int main(void)
     tcase_add_test(tests, auto_reload_ticks_at_every_deadline);
     tcase_add_test(tests, overflows_that_nobody_saw_are_one);
     tcase_add_test(tests, a_match_is_told_when_compared);
+    tcase_add_test(tests, a_match_with_the_reload_comes_with_the_overflow);
     tcase_add_test(tests, posted_writes_show_for_three_cycles);
     tcase_add_test(tests, halves_go_low_then_high);
     tcase_add_test(tests, resets_stop_it);

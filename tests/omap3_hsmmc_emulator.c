@@ -246,6 +246,9 @@ START_TEST(answers_have_the_shape_of_the_command)
     ck_assert_uint_eq(command(LONG, 13, CARD), CTO | ERRI);
     ck_assert_uint_eq(command(NONE, 13, CARD), CC);
     command(NONE, 0, 0);
+    put(CSRE, ~0u); /* is for card statuses, which R7 and R3 are not */
+    ck_assert_uint_eq(command(SHORT | CHECK, 8, 0x1AA), CC);
+    put(CSRE, 0);
     command(SHORT, 55, 0);
     ck_assert_uint_eq(command(SHORT | CHECK, 41, 0x40FF8000), CC | CCRC | CIE | ERRI);
 }

@@ -236,6 +236,10 @@ START_TEST(fiq_has_its_own_lines_and_agreement)
     put(CONTROL, 2);
     ck_assert(!fiq.level);
     ck_assert(irq.level);
+    put(ILR + 4 * 34, 1); /* routed elsewhere while it is pending: told there, spurious here */
+    ck_assert(fiq.level);
+    ck_assert_uint_eq(get(SIR_FIQ), 34);
+    ck_assert_uint_eq(get(SIR_IRQ), SPURIOUS | 34);
 }
 END_TEST
 

@@ -254,6 +254,29 @@ START_TEST(receives_in_order_and_loses_nothing)
 }
 END_TEST
 
+START_TEST(fifos_are_emptied_when_told_or_switched)
+{
+    setup_running();
+    console.room = 0;
+    feed(3);
+    put(THR, 'x');
+    put(FCR, 0x41); /* another trigger empties nothing */
+    ck_assert_uint_eq(get(LSR), 0x01);
+    put(FCR, 0x43);
+    ck_assert_uint_eq(get(LSR), 0x00);
+    put(FCR, 0x45);
+    ck_assert_uint_eq(get(LSR), 0x60);
+    feed(3);
+    put(THR, 'x');
+    put(FCR, 0x00);
+    ck_assert_uint_eq(get(LSR), 0x60);
+    feed(1);
+    put(THR, 'x');
+    put(FCR, 0x01);
+    ck_assert_uint_eq(get(LSR), 0x60);
+}
+END_TEST
+
 /* How many characters it takes until the receive interrupt is no mere time-out. */
 static unsigned receive_trigger(void)
 {
@@ -545,6 +568,7 @@ int main(void)
     tcase_add_test(tests, nothing_moves_without_mode_or_clock);
     tcase_add_test(tests, fifo_fills_and_overflows_by_its_64_bytes);
     tcase_add_test(tests, receives_in_order_and_loses_nothing);
+    tcase_add_test(tests, fifos_are_emptied_when_told_or_switched);
     tcase_add_test(tests, receive_triggers_come_from_fcr_or_tlr);
     tcase_add_test(tests, transmit_triggers_come_from_fcr_or_tlr);
     tcase_add_test(tests, transmit_interrupt_is_a_level);

@@ -78,9 +78,6 @@ enum response { RSP_NONE, RSP_136, RSP_48, RSP_48_BUSY };
 
 #define CAPA_VOLTAGES (7u << 24) /* VS33, VS30, VS18: what the boot loader says the board has */
 
-/* Errors in a card status with which a data command is refused: no data will come [SD §4.10.1]. */
-#define CARD_REFUSED 0xFC000000u
-
 #define STOP_TRANSMISSION 12u
 
 enum phase {
@@ -489,10 +486,6 @@ static void send_command(struct vdev_omap3_hsmmc_emulator *self, uint32_t comman
         end_transfer(self);
     } else if (data) {
         begin(self, command);
-        if (self->phase == RECEIVE && response == VDEV_SD_RESPONSE_R1 &&
-            (answer[0] & CARD_REFUSED) != 0) {
-            fail(self, VDEV_ERROR_STATE);
-        }
     } else if (index == STOP_TRANSMISSION && (self->phase == RECEIVE || self->phase == TRANSMIT)) {
         /* What is in the FIFO is for nobody; the card may still be busy. */
         end_transfer(self);
