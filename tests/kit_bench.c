@@ -393,6 +393,30 @@ START_TEST(lost_interrupt_fails_the_wait_with_what_it_was_for)
 }
 END_TEST
 
+static void handle_by_access(void *context)
+{
+    handle(context);
+    put(0, 0x77);
+}
+
+/* The access that was under way is over when a handler makes its own. */
+START_TEST(handler_at_once_comes_between_two_accesses)
+{
+    struct vdev_event events[] = {{.at = 150, .line = &interrupts.lines[3], .level = true}};
+
+    begin(events, 1, NULL, 0);
+    vdev_interrupts_connect(&interrupts, 3, handle_by_access, &interrupts.lines[3]);
+    interrupts.immediate = true;
+    put(0, 1);
+    put(0, 2);
+    ck_assert_uint_eq(handled, 1);
+    ck_assert_uint_eq(get(0), 0x77);
+    ck_assert_uint_eq(bench.history.count, 4);
+    ck_assert_uint_eq(bench.history.access[1].value, 2);
+    ck_assert_uint_eq(bench.history.access[2].value, 0x77);
+}
+END_TEST
+
 START_TEST(storm_and_handler_that_forgets_fail)
 {
     vdev_interrupts_connect(&interrupts, 3, handle, NULL);
@@ -445,6 +469,7 @@ int main(void)
     tcase_add_test(tcase, handlers_run_when_delivered_or_at_once);
     tcase_add_test(tcase, interrupt_raised_by_an_event_ends_a_wait);
     tcase_add_test(tcase, lost_interrupt_fails_the_wait_with_what_it_was_for);
+    tcase_add_test(tcase, handler_at_once_comes_between_two_accesses);
     tcase_add_test(tcase, storm_and_handler_that_forgets_fail);
     tcase_add_test(tcase, spurious_interrupt_runs_the_handler_without_a_line);
     return kit_run(tcase, "kit-bench");

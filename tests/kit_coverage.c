@@ -133,6 +133,29 @@ START_TEST(data_sheets_prefixes_may_be_left_out)
 }
 END_TEST
 
+START_TEST(exact_name_goes_before_a_mere_tail)
+{
+    static const struct vdev_register registers[] = {{.name = "CTRL", .offset = 0, .widths = 4},
+                                                     {.name = "SYSCTRL", .offset = 4, .widths = 4}};
+    static const uint8_t words[] = {1, 2};
+    static const struct vdev_register_table table = {
+        .registers = registers, .count = 2, .index = words, .words = 2};
+
+    vdev_coverage_init(&coverage, &table, "tails");
+    source("CTRL");
+    expect_count(0, 1);
+    touch(0, true, 1);
+    expect_count(1, 1);
+}
+END_TEST
+
+START_TEST(strings_end_where_c_ends_them)
+{
+    source("char *s = \"\\\\\"; int x = DATA; char c = '\\''; int y = CONTROL; /* \" */ MASK0");
+    expect_count(0, 3);
+}
+END_TEST
+
 START_TEST(source_is_read_from_its_file)
 {
     char path[] = "/tmp/vdev-coverage-XXXXXX";
@@ -233,6 +256,8 @@ int main(void)
     tcase_add_test(tcase, nothing_named_holds_no_floor);
     tcase_add_test(tcase, arrays_count_once_with_their_fields);
     tcase_add_test(tcase, data_sheets_prefixes_may_be_left_out);
+    tcase_add_test(tcase, exact_name_goes_before_a_mere_tail);
+    tcase_add_test(tcase, strings_end_where_c_ends_them);
     tcase_add_test(tcase, source_is_read_from_its_file);
     tcase_add_test(tcase, one_test_touches_one_register);
     tcase_add_test(tcase, another_test_touches_another);

@@ -120,6 +120,16 @@ START_TEST(lines_that_cannot_be_read_are_named)
 }
 END_TEST
 
+START_TEST(only_accesses_equal_in_all_become_one_step)
+{
+    ck_assert_int_eq(parse("read 0 4 1\nread 0 2 1\nwrite 0 2 1\nread 4 2 1\nread 4 2 2\n", NULL),
+                     VDEV_OK);
+    ck_assert_uint_eq(count, 5);
+    ck_assert_uint_eq(steps[1].width, 2);
+    ck_assert_uint_eq(steps[4].times, 1);
+}
+END_TEST
+
 START_TEST(qemu_lines_in_the_window_and_of_the_name_are_taken)
 {
     static const char text[] =
@@ -203,6 +213,7 @@ int main(void)
     tcase_add_test(tcase, what_a_bench_records_replays);
     tcase_add_test(tcase, numbers_comments_and_empty_lines_are_read);
     tcase_add_test(tcase, lines_that_cannot_be_read_are_named);
+    tcase_add_test(tcase, only_accesses_equal_in_all_become_one_step);
     tcase_add_test(tcase, qemu_lines_in_the_window_and_of_the_name_are_taken);
     tcase_add_test(tcase, too_long_a_trace_says_from_which_line_on);
     tcase_add_test(tcase, driver_on_qemu_replays);

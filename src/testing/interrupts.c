@@ -42,7 +42,7 @@ static void set(void *controller, uint32_t number, bool level)
         return;
     }
     interrupts->pending |= bit;
-    if (interrupts->immediate && !interrupts->running) {
+    if (interrupts->immediate) {
         vdev_interrupts_deliver(interrupts);
     }
 }
