@@ -26,6 +26,17 @@ LIBFDT_SOURCES = (("device-tree-compiler", "libfdt"), ("u-boot", "scripts/dtc/li
 MODULES = ("virtio_mmio", "virtio_console", "virtio_blk", "armmmci")
 
 
+# What lists, packages and sources take while they are unpacked, in bytes, and some to spare.
+ROOM = 500 << 20
+
+
+def require_room(folder, room):
+    """Says so now if the disk is too full: apt waits for ever on one, or blames the network."""
+    free = shutil.disk_usage(folder).free
+    if free < room:
+        raise OSError(f"{folder}: {free >> 20} MiB free, {room >> 20} MiB are needed")
+
+
 def write(path, data):
     """Writes a file whole or not at all, so that an interrupted setup leaves nothing that looks
     finished."""
@@ -39,6 +50,7 @@ def fetch_packages(build, apt):
     stamp = os.path.join(build, "guest", "packages")
     if os.path.exists(stamp):
         return root
+    require_room(build, ROOM)
     shutil.rmtree(root, ignore_errors=True)
     os.makedirs(root)
     kernel = apt.dependency(KERNEL, r"linux-image-[0-9].*-armmp")
@@ -77,6 +89,7 @@ def fetch_libfdt(build, apt):
     destination = os.path.join(build, "deps", "libfdt")
     if os.path.isdir(destination):
         return
+    require_room(build, ROOM)
     failure = None
     for package, folder in LIBFDT_SOURCES:
         try:

@@ -126,6 +126,31 @@ def bad_input(tests):
         )
 
 
+def full_disk(tests, folder):
+    """Nothing is fetched to a disk that cannot hold it, and the line says which."""
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.path.insert(0, sys.argv[1]); import guest;"
+            "guest.ROOM = 1 << 62; sys.argv[1:] = [sys.argv[2]]; guest.main()",
+            os.path.join(SOURCE, "tools", "setup"),
+            folder,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    tests.check(
+        "a disk that is too full is refused before anything is fetched",
+        result.returncode == 1
+        and "MiB are needed" in result.stderr
+        and folder in result.stderr
+        and not os.path.exists(os.path.join(folder, "apt")),
+        result.stderr,
+    )
+
+
 def checker(tests, folder):
     """The judge of the data must itself see one wrong byte, wherever it is."""
     original, result = os.path.join(folder, "original"), os.path.join(folder, "result")
@@ -232,6 +257,7 @@ def run(build):
     bad_input(tests)
     with tempfile.TemporaryDirectory() as folder:
         checker(tests, folder)
+        full_disk(tests, folder)
     sizes.run(tests, run_command)
     options = compare.parse(["--build", build])
     done = {}
