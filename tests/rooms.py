@@ -50,9 +50,6 @@ HEADER_ROOMS = {
 UAPI_ROOMS = {"ring", "virtio", "transport", "backends", "frontends"}
 LONGEST = 700  # lines
 SPDX_TEXT = "SPDX-License-Identifier: BSD-2-Clause"
-SPDX_TEXT = "SPDX-License-Identifier: BSD-2-Clause"
-# Longer already, and not to be joined by others; who splits one takes it off.
-TOO_LONG = {"tests/pl181_emulator.c"}
 SOURCES = (".c", ".h", ".S", ".py", ".sh", ".ld", ".dts")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 ANY_INCLUDE = re.compile(r"^\s*#\s*include\b(.*)", re.MULTILINE)

@@ -135,7 +135,7 @@ void vdev_registers_reset(struct vdev_register_bank *bank);
 int vdev_registers_access(void *bank, struct vdev_access *access);
 
 /*
- * Let vdev_bus_load answer reads of this bank that are mere loads, without asking the device: about
+ * Let vdev_bus_read answer reads of this bank that are mere loads, without asking the device: about
  * half the instructions. Sets the window's `loads` and `values`; `loads` stays NULL if the table
  * has none or the window is longer than the table. Before vdev_bus_init or between accesses.
  */
