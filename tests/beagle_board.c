@@ -84,6 +84,11 @@ static const struct {
     uint32_t domain, bit;
 } gates[] = {
     {VDEV_OMAP3_GPTIMER1, 0xC00, 0},   {VDEV_OMAP3_GPTIMER2, 0x1000, 3},
+    {VDEV_OMAP3_GPTIMER3, 0x1000, 4},  {VDEV_OMAP3_GPTIMER4, 0x1000, 5},
+    {VDEV_OMAP3_GPTIMER5, 0x1000, 6},  {VDEV_OMAP3_GPTIMER6, 0x1000, 7},
+    {VDEV_OMAP3_GPTIMER7, 0x1000, 8},  {VDEV_OMAP3_GPTIMER8, 0x1000, 9},
+    {VDEV_OMAP3_GPIO3, 0x1000, 14},    {VDEV_OMAP3_GPIO4, 0x1000, 15},
+    {VDEV_OMAP3_GPIO5, 0x1000, 16},    {VDEV_OMAP3_I2C2, 0xA00, 16},
     {VDEV_OMAP3_GPTIMER9, 0x1000, 10}, {VDEV_OMAP3_GPTIMER10, 0xA00, 11},
     {VDEV_OMAP3_GPTIMER11, 0xA00, 12}, {VDEV_OMAP3_UART1, 0xA00, 13},
     {VDEV_OMAP3_UART2, 0xA00, 14},     {VDEV_OMAP3_UART3, 0x1000, 11},
@@ -143,10 +148,11 @@ START_TEST(a_timer_counts_what_it_was_told_to)
     static const struct {
         enum vdev_omap3_block block;
         uint32_t offset, bit;
-    } clocks[] = {{VDEV_OMAP3_GPTIMER1, 0xC40, 0},
-                  {VDEV_OMAP3_GPTIMER2, 0x1040, 0},
-                  {VDEV_OMAP3_GPTIMER9, 0x1040, 7},
-                  {VDEV_OMAP3_GPTIMER10, 0xA40, 6},
+    } clocks[] = {{VDEV_OMAP3_GPTIMER1, 0xC40, 0},  {VDEV_OMAP3_GPTIMER2, 0x1040, 0},
+                  {VDEV_OMAP3_GPTIMER3, 0x1040, 1}, {VDEV_OMAP3_GPTIMER4, 0x1040, 2},
+                  {VDEV_OMAP3_GPTIMER5, 0x1040, 3}, {VDEV_OMAP3_GPTIMER6, 0x1040, 4},
+                  {VDEV_OMAP3_GPTIMER7, 0x1040, 5}, {VDEV_OMAP3_GPTIMER8, 0x1040, 6},
+                  {VDEV_OMAP3_GPTIMER9, 0x1040, 7}, {VDEV_OMAP3_GPTIMER10, 0xA40, 6},
                   {VDEV_OMAP3_GPTIMER11, 0xA40, 7}};
     for (size_t i = 0; i < ARRAY_COUNT(clocks); i++) {
         start_prcm(NULL);

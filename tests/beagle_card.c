@@ -188,6 +188,19 @@ START_TEST(each_error_has_its_status_and_resets_the_lines)
 }
 END_TEST
 
+START_TEST(lines_that_cannot_be_reset_are_not_used)
+{
+    start_script();
+    PLAY(GIVE(7, 13u << 24 | 0x1A0000), R(SYSCTL, 5), W(SYSCTL, 5u | 3u << 25),
+         VDEV_SCRIPT_REPEAT32(SYSCTL, 5u | 3u << 25, 0), W(STAT, ALL));
+    ck_assert_int_eq(start_command(13, VDEV_SD_RESPONSE_R1, 7), VDEV_OK);
+    hsmmc.host.operations->cancel(&hsmmc.host);
+    ck_assert_int_eq(start_command(13, VDEV_SD_RESPONSE_R1, 7), VDEV_ERROR_IO);
+    ck_assert_int_eq(poll_host(), VDEV_ERROR_STATE);
+    ck_assert(vdev_script_finish(&script));
+}
+END_TEST
+
 START_TEST(a_read_moves_one_block_a_poll)
 {
     start_script();
@@ -596,6 +609,7 @@ int main(void)
     tcase_add_test(tests, the_clock_never_exceeds_what_was_asked_for);
     tcase_add_test(tests, each_kind_of_answer_is_asked_for_and_fetched);
     tcase_add_test(tests, each_error_has_its_status_and_resets_the_lines);
+    tcase_add_test(tests, lines_that_cannot_be_reset_are_not_used);
     tcase_add_test(tests, a_read_moves_one_block_a_poll);
     tcase_add_test(tests, a_write_waits_for_its_end);
     tcase_add_test(tests, transfers_that_the_controller_cannot_do_are_refused);

@@ -325,6 +325,10 @@ START_TEST(times_that_a_timer_cannot_do_are_refused)
     ck_assert_int_eq(vdev_omap3_gptimer_start(&timer, 131071 * SECOND, true), VDEV_OK);
     ck_assert_int_eq(vdev_omap3_gptimer_start(&timer, 131072 * SECOND, true), VDEV_ERROR_RANGE);
     ck_assert_int_eq(vdev_omap3_gptimer_start(&timer, UINT64_MAX, true), VDEV_ERROR_RANGE);
+    /* To the nearest tick: 130.65 of 13 MHz. */
+    ck_assert_int_eq(start_timer(NULL, 0, 13000000, false), VDEV_OK);
+    ck_assert_int_eq(vdev_omap3_gptimer_start(&timer, 10050, true), VDEV_OK);
+    ck_assert_uint_eq(vdev_io_read32(&bench.bench.io, 0x2C), 0u - 131u);
     const struct vdev_omap3_gptimer_configuration none = {.io = bench.bench.io};
     ck_assert_int_eq(vdev_omap3_gptimer_init(&timer, &none), VDEV_ERROR_INVALID);
 }
@@ -534,6 +538,12 @@ START_TEST(a_level_interrupts_until_it_is_armed_again)
     ck_assert(!line.level);
     vdev_omap3_gpio_set_interrupt(&gpio, 4, VDEV_OMAP3_GPIO_HIGH);
     ck_assert(line.level);
+    /* An edge again: it stays armed. */
+    vdev_omap3_gpio_set_interrupt(&gpio, 4, VDEV_OMAP3_GPIO_BOTH);
+    for (unsigned i = 0; i < 4; i++) {
+        set_pin(4, i % 2 != 0);
+        ck_assert_uint_eq(vdev_omap3_gpio_dispatch(&gpio), 1);
+    }
 }
 END_TEST
 

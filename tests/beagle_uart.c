@@ -56,8 +56,8 @@ static int script_init(const struct vdev_script_step *steps, size_t count,
     vdev_script_continue(&script, steps, ARRAY_COUNT(steps))
 
 #define OMAP_LINE(mode, divisor, last)                                                             \
-    W(LCR, 0), W(MDR1, 7), W(FCR, 0x06), R(LSR, 0x60), W(LCR, 0xBF), W(FCR, 0x10), W(LCR, 0),      \
-        W(IER, 0), W(LCR, 0xBF), W(DATA, (divisor)&0xFF), W(IER, (divisor) >> 8),                  \
+    W(LCR, 0), W(MDR1, 7), W(FCR, 0x06), R(LSR, 0x61), R(LSR, 0x60), W(LCR, 0xBF), W(FCR, 0x10),   \
+        W(LCR, 0), W(IER, 0), W(LCR, 0xBF), W(DATA, (divisor)&0xFF), W(IER, (divisor) >> 8),       \
         R(DATA, (divisor)&0xFF), R(IER, (divisor) >> 8), W(LCR, 3), W(FCR, 0x67), W(SCR, 0),       \
         W(LCR, 0xBF), W(FCR, 0), W(LCR, 3), W(MDR1, (mode)), W(FCR, 0x67), R(LSR, (last)),         \
         R(LCR, 3), W(MCR, 3)
