@@ -327,7 +327,8 @@ START_TEST(wrong_faults_are_said_at_their_line)
     setup();
     begin(NULL, 0, nameless, 1);
     kit_expect("needs its name");
-    get(0x0C);
+    put(0x0C, 5);
+    ck_assert_uint_eq(get(0x0C), 5);
 }
 END_TEST
 

@@ -151,7 +151,8 @@ END_TEST
 
 START_TEST(strings_end_where_c_ends_them)
 {
-    source("char *s = \"\\\\\"; int x = DATA; char c = '\\''; int y = CONTROL; /* \" */ MASK0");
+    source("char *s = \"\\\\\"; int x = DATA; char c = '\\''; int y = CONTROL; /* \" */ MASK0 /*/ "
+           "MASK1 */");
     expect_count(0, 3);
 }
 END_TEST
