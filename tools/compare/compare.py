@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""./run compare: the same guest and the same work in every arrangement, and one report of what each
-cost.
+"""./run compare: the same work in every arrangement, by Linux and by a bare-metal guest, and one
+report of what each cost.
 
 It plans the boots and puts the parts together: machine.py has the command lines, boot.py runs one,
 counts.py takes differences, report.py prints.
@@ -22,7 +22,15 @@ import workload
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # The longest first, so that the last to end is a short one.
-PLAN = ("pure", "native-board", "vm-owned", "para", "native-virtio")
+PLAN = (
+    "pure",
+    "native-board",
+    "vm-owned",
+    "beagle-pure",
+    "para",
+    "beagle-para",
+    "native-virtio",
+)
 
 
 class Parser(argparse.ArgumentParser):

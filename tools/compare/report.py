@@ -120,6 +120,11 @@ def print_explanations(rows):
             the line has been idle for 32 bits (receive time-out). The two may rightly differ; with
             one byte at a time, as the work types them, both interrupt once for each. On virtio-mmio
             the count depends on when the host's next byte comes: it varies from run to run.""")
+    if any(row["guest"] == "beagle" for row in rows):
+        _print_text("""Guest beagle: the bare-metal image for the BeagleBoard, with this library's
+            drivers on the emulators (pure) and with its front-ends on the back-ends (para). It has
+            nothing native: QEMU has no such board. Its interrupt controller is emulated whole, so
+            that each interrupt costs it several entries more.""")
 
 
 def print_entries(entries, lines):
