@@ -52,14 +52,16 @@ int image_transfer(struct image *image, enum vdev_block_operation operation, uin
     if (status != VDEV_OK) {
         return status;
     }
-    uint64_t start = vdev_clock_now(&image->clock.clock);
-    while (result == WAITING) {
+    uint64_t start = 0;
+    for (bool waited = false; result == WAITING; waited = true) {
         while (vdev_block_poll(image->disk) && result == WAITING) {
         }
         if (result != WAITING) {
             break;
         }
-        if (vdev_clock_now(&image->clock.clock) - start > PATIENCE) {
+        if (!waited) {
+            start = vdev_clock_now(&image->clock.clock);
+        } else if (vdev_clock_now(&image->clock.clock) - start > PATIENCE) {
             image->disk = NULL;
             return VDEV_ERROR_TIMEOUT;
         }

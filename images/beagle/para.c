@@ -23,6 +23,7 @@
 #define PIECES       8u
 #define PATIENCE     5000000000u /* nanoseconds, of a request */
 #define DRAIN_TIME   1000000000u
+#define LOOKS        10000u /* from one of the clock to the next */
 
 /* Memory that the device shares; it sees it at the same addresses. */
 #define SHARED(array)                                                                              \
@@ -105,18 +106,35 @@ const char *image_console_interrupts(struct image *image)
     return NULL;
 }
 
+/* The index of an available or a used ring [VIRTIO 1.4 §2.7.6, §2.7.8]. */
+static uint16_t ring_index(const uint8_t *ring)
+{
+    return *(const volatile uint16_t *)(ring + 2);
+}
+
+/*
+ * The front-end looks at what the device has taken when it needs room, and asks for no interrupt
+ * before. The rings say it all the same, without an access that traps, but for the clock's now and
+ * then.
+ */
 void image_console_drain(struct image *image)
 {
-    const uint32_t all = (1u << BUFFER_COUNT) - 1;
+    uint64_t start = 0;
 
     if (image->console == NULL) {
         return;
     }
-    uint64_t start = vdev_clock_now(&image->clock.clock);
-    vdev_console_poll(&console.console);
-    while (console.transmit_free != all &&
-           vdev_clock_now(&image->clock.clock) - start < DRAIN_TIME) {
-        image_console_wait(image);
+    for (uint32_t looks = 0;; looks++) {
+        if (ring_index(transmit_device) == ring_index(transmit_driver)) {
+            return;
+        }
+        if (looks % LOOKS == LOOKS - 1) {
+            uint64_t now = vdev_clock_now(&image->clock.clock);
+            start = start == 0 ? now : start;
+            if (now - start > DRAIN_TIME) {
+                return;
+            }
+        }
     }
 }
 

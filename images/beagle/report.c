@@ -11,7 +11,8 @@ bool image_write(struct image *image, const uint8_t *bytes, size_t length)
     if (image->console == NULL || image->console_dead) {
         return false;
     }
-    uint64_t since = vdev_clock_now(&image->clock.clock);
+    uint64_t since = 0;
+    bool waiting = false;
     while (length != 0) {
         size_t done = vdev_console_write(image->console, bytes, length);
         bytes += done;
@@ -20,6 +21,9 @@ bool image_write(struct image *image, const uint8_t *bytes, size_t length)
             break;
         }
         if (done != 0) {
+            waiting = false;
+        } else if (!waiting) {
+            waiting = true;
             since = vdev_clock_now(&image->clock.clock);
         } else if (vdev_clock_now(&image->clock.clock) - since > PATIENCE) {
             image->console_dead = true;
