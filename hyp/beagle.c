@@ -20,7 +20,8 @@
 enum {
     INTC_ADDRESS = 0x48200000,
     HCR_VI = 1 << 7,
-    TIMER_HERTZ = 32768, /* of GPTIMER1 as CM_CLKSEL_WKUP selects it after reset; not changed here */
+    SLOW_HERTZ = 32768, /* of a timer, as CM_CLKSEL selects it after reset, ... */
+    SYSTEM_HERTZ = 26000000, /* ... and the other choice: the board's crystal */
     CARD_BUFFER = 16384,
 };
 
@@ -111,6 +112,7 @@ void beagle_card(const struct place *place)
 /* ---- timer ---- */
 
 static struct vdev_omap3_gptimer_emulator timer;
+static bool timer_started;
 
 static void timer_alarm(void)
 {
@@ -130,13 +132,14 @@ void beagle_timer(const struct place *place)
     interrupt = vm_line(place);
     const struct vdev_omap3_gptimer_emulator_configuration configuration = {
         .clock = &board_clock,
-        .hertz = TIMER_HERTZ,
+        .hertz = SLOW_HERTZ,
         .millisecond = true,
         .interrupt = &interrupt,
         .rearm = rearm,
     };
     vm_check(vdev_omap3_gptimer_emulator_init(&timer, &configuration), place);
     vm_add_window("omap3-gptimer", place, vdev_omap3_gptimer_emulator_access, &timer);
+    timer_started = true;
 }
 
 void beagle_counter(const struct place *place)
@@ -177,9 +180,22 @@ static void reset(void *owner, bool cold)
     log_stop("vdev: the guest asked for a %s reset", cold ? "cold" : "warm");
 }
 
+static void timer_clock(void *owner, unsigned number, bool system)
+{
+    (void)owner;
+    if (number == 1 && timer_started) {
+        vdev_omap3_gptimer_emulator_set_hertz(&timer, system ? SYSTEM_HERTZ : SLOW_HERTZ);
+        timer_alarm();
+    }
+}
+
 static void start_prcm(const struct place *place)
 {
-    static const struct vdev_omap3_prcm_emulator_configuration configuration = {.reset = reset};
+    static const struct vdev_omap3_prcm_emulator_configuration configuration = {
+        .reset = reset,
+        .timer_clock = timer_clock,
+        .running = true,
+    };
     static bool started;
 
     if (!started) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The OMAP3530's 32 kHz synchronised counter, and how it and the timers turn the caller's clock
- * into ticks. Facts: OMAP35x TRM, ch. 16, checked against Linux's timer-ti-32k.
+ * into ticks. Facts: what is public of the OMAP35x TRM, ch. 16.
  */
 #include <vdev/status.h>
 

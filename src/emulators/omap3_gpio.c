@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The emulator of one of the OMAP3530's GPIO modules. Facts: OMAP35x TRM, ch. 24, checked against
- * Linux's gpio-omap and QEMU's OMAP2 model.
+ * The emulator of one of the OMAP3530's GPIO modules. Facts: what is public of the
+ * OMAP35x TRM, ch. 24: register lists and QEMU's OMAP2 model.
  */
 #include <vdev/emulators/omap3_gpio.h>
 #include <vdev/status.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The emulator of the OMAP3530's MMC/SD/SDIO host controller: registers, command path, data path.
- * The card is sd_card.c's. Facts: OMAP35x TRM, ch. 22, checked against the drivers omap_hsmmc of
- * Linux and U-Boot, and the OMAP3 model of QEMU's Linaro tree.
+ * The card is sd_card.c's. Facts: what is public of the OMAP35x TRM, ch. 22: register lists,
+ * drivers, and the OMAP3 model of QEMU's Linaro tree.
  *
  * A 512-byte block is 128 trapped accesses to DATA, so those come first and move one word.
  */

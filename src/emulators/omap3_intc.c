@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The OMAP3530 interrupt controller's emulator. Facts: OMAP35x TRM, ch. 10, checked against Linux's
- * irq-omap-intc and QEMU's OMAP2 model.
+ * The OMAP3530 interrupt controller's emulator. Facts: what is public of the OMAP35x TRM,
+ * ch. 10: register lists and QEMU's OMAP2 model.
  */
 #include <vdev/emulators/omap3_intc.h>
 #include <vdev/status.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The emulator of the OMAP3530's clock manager and of its power and reset manager. Facts: OMAP35x
- * TRM, ch. 4, checked against the register headers of Linux (prm3xxx, cm-regbits-34xx) and U-Boot,
- * whose PLL settings for 26 MHz the reset values are, since the ROM code runs on some.
+ * The emulator of the OMAP3530's clock manager and of its power and reset manager. Facts: what is
+ * public of the OMAP35x TRM, ch. 4: register lists and drivers. The PLLs' reset values are those that
+ * boot loaders set for 26 MHz, since the ROM code runs on some.
  */
 #include <vdev/emulators/omap3_prcm.h>
 #include <vdev/status.h>
