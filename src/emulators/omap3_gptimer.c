@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The emulator of the OMAP3530's general-purpose timers. TCRR holds the count as of the functional
- * clock's tick `since`; every look brings both up to date. Facts: OMAP35x TRM, ch. 16, checked
- * against Linux's timer-ti-dm and QEMU's OMAP2 model.
+ * clock's tick `since`; every look brings both up to date. Facts: what is public of the OMAP35x TRM,
+ * ch. 16: register lists and QEMU's OMAP2 model.
  */
 #include <vdev/status.h>
 

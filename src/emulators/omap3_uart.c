@@ -2,8 +2,8 @@
 /*
  * The OMAP3530 UART's emulator: FIFOs, interrupts and modem lines; the registers are
  * omap3_uart_registers.c's. What LSR, MSR and IIR tell is computed from the FIFOs when it is
- * asked for; the interrupt line follows every change. Facts: OMAP35x TRM, ch. 17, checked
- * against the Linux drivers omap-serial and 8250_omap.
+ * asked for; the interrupt line follows every change. Facts: what is public of the
+ * OMAP35x TRM, ch. 17. Linux' own omap-serial drives it in a test.
  */
 #include <vdev/status.h>
 
