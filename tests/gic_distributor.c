@@ -102,6 +102,7 @@ START_TEST(wrong_set_up_is_refused)
     ck_assert_int_eq(vdev_gic_distributor_init(&gic, 0, &operations, &cpu), VDEV_ERROR_INVALID);
     ck_assert_int_eq(vdev_gic_distributor_init(&gic, 40, &operations, &cpu), VDEV_ERROR_INVALID);
     ck_assert_int_eq(vdev_gic_distributor_init(&gic, 288, &operations, &cpu), VDEV_ERROR_INVALID);
+    ck_assert_int_eq(vdev_gic_distributor_init(&gic, 96, NULL, &cpu), VDEV_ERROR_INVALID);
     none.deliver = NULL;
     ck_assert_int_eq(vdev_gic_distributor_init(&gic, 96, &none, &cpu), VDEV_ERROR_INVALID);
     none = operations;

@@ -69,7 +69,8 @@ int vdev_gic_distributor_init(struct vdev_gic_distributor *distributor, uint32_t
                               void *context)
 {
     if (interrupts < PRIVATE_INTERRUPTS || interrupts > VDEV_GIC_INTERRUPTS_MAXIMUM ||
-        interrupts % 32 != 0 || operations->deliver == NULL || operations->withdraw == NULL) {
+        interrupts % 32 != 0 || operations == NULL || operations->deliver == NULL ||
+        operations->withdraw == NULL) {
         return VDEV_ERROR_INVALID;
     }
     memset(distributor, 0, sizeof *distributor);
