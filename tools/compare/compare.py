@@ -9,6 +9,7 @@ counts.py takes differences, report.py prints.
 
 import argparse
 import concurrent.futures
+import fcntl
 import os
 import sys
 import threading
@@ -91,6 +92,20 @@ def prepare_disk(options, directory):
     return disk
 
 
+def take(directory):
+    """The lock of the folder that a comparison works in, held until it is closed: two of them would
+    delete each other's disks."""
+    lock = open(os.path.join(directory, "lock"), "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise boot.BootError(
+            f"another comparison is at work in {os.path.relpath(directory, SOURCE)}"
+        ) from None
+    return lock
+
+
 def measure(options, names, bench, progress, finished=None):
     """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went
     wrong.
@@ -107,8 +122,9 @@ def measure(options, names, bench, progress, finished=None):
             raise boot.BootError(
                 f"{name}: there is no {os.path.relpath(missing, SOURCE)}: ./run build makes it"
             )
+    lock = take(directory)
     disk = prepare_disk(options, directory)
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    with lock, concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         running = [
             pool.submit(
                 boot.Boot(

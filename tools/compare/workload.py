@@ -68,8 +68,10 @@ def disk_data(window):
 
 def check_disk_file(path):
     """Refuses a disk that cannot be used; the text names it."""
-    if not os.path.isfile(path):
+    if not os.path.exists(path):
         raise ValueError(f"--disk {path}: no such file")
+    if not os.path.isfile(path):
+        raise ValueError(f"--disk {path}: is not a regular file")
     size = os.path.getsize(path)
     if size == 0:
         raise ValueError(f"--disk {path}: is empty")

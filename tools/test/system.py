@@ -113,6 +113,17 @@ def bad_input(tests):
                 tests, f"compare refuses a disk that is {name}", 1, path, "compare", "--disk", path
             )
         refuses(
+            tests, "compare refuses a folder as a disk", 1, folder, "compare", "--disk", folder
+        )
+        refused = False
+        with compare.take(folder):
+            try:
+                compare.take(folder).close()
+            except boot.BootError:
+                refused = True
+        tests.check("two comparisons do not work in one folder", refused)
+        compare.take(folder).close()
+        refuses(
             tests,
             "compare refuses a report that it cannot write",
             1,
