@@ -21,7 +21,9 @@ DOCUMENTS = (
     "docs/dependencies.md",
     "docs/testing-drivers.md",
 )
-CODE_FOLDERS = ("include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench")
+CODE_FOLDERS = (
+    "include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench", "fuzz", "images"
+)
 
 passed = failed = 0
 

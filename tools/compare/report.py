@@ -117,9 +117,10 @@ def print_explanations(rows):
         _print_text(f"""Console input: {_number(native)} accesses natively, {_number(pure)} traps in
             pure. QEMU's PL011 interrupts at every byte received (it takes its trigger level as 1);
             the emulator does as the manual says: at the trigger level that the driver sets, or when
-            the line has been idle for 32 bits (receive time-out). The two may rightly differ; with
-            one byte at a time, as the work types them, both interrupt once for each. On virtio-mmio
-            the count depends on when the host's next byte comes: it varies from run to run.""")
+            nothing more comes (receive time-out). The two may rightly differ; with one byte at a
+            time, as the work types them, both interrupt once for each. When the host's next byte
+            comes is the host's affair: entries and interrupts of console input vary from run to
+            run, and on virtio-mmio the traps, too.""")
     if any(row["guest"] == "beagle" for row in rows):
         _print_text("""Guest beagle: the bare-metal image for the BeagleBoard, with this library's
             drivers on the emulators (pure) and with its front-ends on the back-ends (para). It has
