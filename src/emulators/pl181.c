@@ -134,11 +134,61 @@ static const uint8_t register_index[VDEV_PL181_WINDOW / 4] = {
 };
 static const struct vdev_register registers[] = {REGISTERS(REGISTER)};
 
+/* MCIStatus's latched bits, which MCIClear, MCIMask0 and MCIMask1 have as well. */
+#define LATCHED_FIELDS(offset)                                                                     \
+    {offset, 1u << 0, "CMD_CRC_FAIL"}, {offset, 1u << 1, "DATA_CRC_FAIL"},                         \
+        {offset, 1u << 2, "CMD_TIME_OUT"}, {offset, 1u << 3, "DATA_TIME_OUT"},                     \
+        {offset, 1u << 4, "TX_UNDERRUN"}, {offset, 1u << 5, "RX_OVERRUN"},                         \
+        {offset, 1u << 6, "CMD_RESP_END"}, {offset, 1u << 7, "CMD_SENT"},                          \
+        {offset, 1u << 8, "DATA_END"}, {offset, 1u << 9, "START_BIT_ERROR"},                       \
+        {offset, 1u << 10, "DATA_BLOCK_END"}
+/* And those that say how it is now. */
+#define FLAG_FIELDS(offset)                                                                        \
+    {offset, 1u << 11, "CMD_ACTIVE"}, {offset, 1u << 12, "TX_ACTIVE"},                             \
+        {offset, 1u << 13, "RX_ACTIVE"}, {offset, 1u << 14, "TX_FIFO_HALF_EMPTY"},                 \
+        {offset, 1u << 15, "RX_FIFO_HALF_FULL"}, {offset, 1u << 16, "TX_FIFO_FULL"},               \
+        {offset, 1u << 17, "RX_FIFO_FULL"}, {offset, 1u << 18, "TX_FIFO_EMPTY"},                   \
+        {offset, 1u << 19, "RX_FIFO_EMPTY"}, {offset, 1u << 20, "TX_DATA_AVLBL"},                  \
+        {offset, 1u << 21, "RX_DATA_AVLBL"}
+
+/* For tests and messages; no access looks at them [TRM §3.3]. */
+static const struct vdev_register_field fields[] = {
+    {0x000, 0x03, "CTRL"},
+    {0x000, 0x3c, "VOLTAGE"},
+    {0x000, 0x40, "OPEN_DRAIN"},
+    {0x000, 0x80, "ROD"},
+    {0x004, 0xff, "DIVIDER"},
+    {0x004, 1u << 8, "ENABLE"},
+    {0x004, 1u << 9, "POWER_SAVE"},
+    {0x004, 1u << 10, "BYPASS"},
+    {0x004, 1u << 11, "WIDE"},
+    {0x00c, 0x3f, "INDEX"},
+    {0x00c, 1u << 6, "RESPONSE"},
+    {0x00c, 1u << 7, "LONG"},
+    {0x00c, 1u << 8, "INTERRUPT"},
+    {0x00c, 1u << 9, "PENDING"},
+    {0x00c, 1u << 10, "ENABLE"},
+    {0x02c, 1u << 0, "ENABLE"},
+    {0x02c, 1u << 1, "FROM_CARD"},
+    {0x02c, 1u << 2, "STREAM"},
+    {0x02c, 1u << 3, "DMA_ENABLE"},
+    {0x02c, 0xf0, "BLOCK_SIZE"},
+    LATCHED_FIELDS(0x034),
+    FLAG_FIELDS(0x034),
+    LATCHED_FIELDS(0x038),
+    LATCHED_FIELDS(0x03c),
+    FLAG_FIELDS(0x03c),
+    LATCHED_FIELDS(0x040),
+    FLAG_FIELDS(0x040),
+    {0, 0, NULL},
+};
+
 const struct vdev_register_table vdev_pl181_registers = {
     .registers = registers,
     .count = REGISTER_COUNT,
     .index = register_index,
     .words = VDEV_PL181_WINDOW / 4,
+    .fields = fields,
 };
 
 static void look_after(struct vdev_pl181_emulator *emulator);
