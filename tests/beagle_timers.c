@@ -374,6 +374,64 @@ START_TEST(the_counter_is_a_clock_past_its_wrap)
 }
 END_TEST
 
+START_TEST(the_counter_by_script)
+{
+    /* One read a look, of 32 bits: two of 16 could stand on either side of a carry. */
+    static const struct vdev_script_step steps[] = {
+        R(0x10, 0xFFFFFFF0), R(0x10, 0xFFFFFFF0), R(0x10, 0xFFFFFFFF), R(0x10, 0),
+        R(0x10, 0x7FF0),     R(0x10, 0x7FF0),     R(0x10, 0xFFF0)};
+    static const uint64_t times[] = {0, 457763, 488281, SECOND, SECOND, 2 * SECOND};
+    struct vdev_omap3_counter counter;
+    vdev_virtual_clock_init(&virtual_clock, 100, 100);
+    vdev_script_init(&script, &vdev_omap3_counter_32k_registers, steps, ARRAY_COUNT(steps),
+                     &virtual_clock, vdev_testing_check, NULL);
+    vdev_omap3_counter_init(&counter, &script.io);
+    for (size_t i = 0; i < ARRAY_COUNT(times); i++) {
+        ck_assert_uint_eq(vdev_clock_now(&counter.clock), times[i]);
+    }
+    ck_assert(vdev_script_finish(&script));
+}
+END_TEST
+
+/* A clock has no errors to tell: it stands or leaps, but never runs backwards, and then goes on. */
+static void check_counter_fault(struct vdev_fault fault, bool stands)
+{
+    static struct vdev_omap3_counter_32k_emulator device;
+    struct vdev_omap3_counter counter;
+    vdev_virtual_clock_init(&virtual_clock, 0, 100);
+    ck_assert_int_eq(vdev_omap3_counter_32k_emulator_init(&device, &virtual_clock.clock), VDEV_OK);
+    vdev_virtual_clock_advance(&virtual_clock, 7 * SECOND);
+    vdev_omap3_counter_init(&counter, beagle_bench(&bench, vdev_omap3_counter_32k_emulator_access,
+                                                   &device, &vdev_omap3_counter_32k_registers,
+                                                   &virtual_clock, NULL, &fault, 1, coverage[2]));
+    uint64_t before = 0, leaps = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        vdev_virtual_clock_advance(&virtual_clock, MILLISECOND);
+        uint64_t now = vdev_clock_now(&counter.clock);
+        ck_assert_uint_ge(now, before);
+        leaps += now != before;
+        before = now;
+    }
+    ck_assert_uint_ne(fault.struck, 0);
+    ck_assert(stands == (leaps <= 1));
+    fault.times = fault.struck;
+    before = vdev_clock_now(&counter.clock);
+    vdev_virtual_clock_advance(&virtual_clock, SECOND);
+    ck_assert_uint_le(vdev_clock_now(&counter.clock) - before - SECOND + 40000, 80000);
+}
+
+START_TEST(counter_faults)
+{
+    const char *name = "REG_32KSYNCNT_CR";
+    check_counter_fault((struct vdev_fault)VDEV_FAULT_ABSENT(0), true);
+    check_counter_fault((struct vdev_fault)VDEV_FAULT_ABSENT(1), true);
+    check_counter_fault((struct vdev_fault)VDEV_FAULT(STUCK_ZERO, .name = name), true);
+    check_counter_fault((struct vdev_fault)VDEV_FAULT(STUCK_ONE, .name = name, .mask = 1), false);
+    check_counter_fault((struct vdev_fault)VDEV_FAULT(STUCK_ZERO, .name = name, .mask = 1u << 9),
+                        false);
+}
+END_TEST
+
 static void check_timer_fault(struct vdev_fault fault, bool posted, int expected)
 {
     ck_assert_int_eq(start_timer(&fault, 1, 13000000, posted), expected);
@@ -592,6 +650,8 @@ int main(void)
     tcase_add_test(tests, times_that_a_timer_cannot_do_are_refused);
     tcase_add_test(tests, a_free_running_timer_is_a_clock_past_its_wrap);
     tcase_add_test(tests, the_counter_is_a_clock_past_its_wrap);
+    tcase_add_test(tests, the_counter_by_script);
+    tcase_add_test(tests, counter_faults);
     tcase_add_test(tests, timer_faults);
     suite_add_tcase(suite, tests);
     tests = tcase_create("GPIO");
