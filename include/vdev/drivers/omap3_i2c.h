@@ -22,7 +22,7 @@ struct vdev_omap3_i2c {
 };
 
 /*
- * Reset the controller and set the bus's clock, 10 kHz to 400 kHz, from the functional clock of
+ * Reset the controller and set the bus's clock, 25 kHz to 400 kHz, from the functional clock of
  * 96 MHz. Its clocks run already. VDEV_ERROR_INVALID: no clock, or no such frequency;
  * VDEV_ERROR_TIMEOUT: the reset did not end within 10 ms.
  */
