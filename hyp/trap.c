@@ -11,11 +11,9 @@
 
 enum {
     CLASS_SHIFT = 26,
-    CLASS_WFI = 0x01,
     CLASS_CP15 = 0x03,
     CLASS_CP14 = 0x05,
     CLASS_HVC = 0x12,
-    CLASS_SMC = 0x13,
     CLASS_PREFETCH_ABORT = 0x20,
 
     SYNDROME_LONG = 1 << 25,  /* IL: an instruction of 4 bytes */
