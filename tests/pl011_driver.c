@@ -9,25 +9,8 @@
 #include <vdev/status.h>
 #include <vdev/testing/script.h>
 
-#define DR    0x000
-#define ECR   0x004
-#define FR    0x018
-#define IBRD  0x024
-#define FBRD  0x028
-#define LCR_H 0x02C
-#define CR    0x030
-#define IFLS  0x034
-#define IMSC  0x038
-#define RIS   0x03C
-#define MIS   0x040
-#define ICR   0x044
-#define DMACR 0x048
+#include "support/pl011_registers.h"
 
-#define FR_BUSY 0x08
-#define FR_RXFE 0x10
-#define FR_TXFF 0x20
-#define FR_RXFF 0x40
-#define FR_TXFE 0x80
 #define INT_RX  0x10
 #define INT_TX  0x20
 #define INT_RT  0x40
