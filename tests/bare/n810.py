@@ -23,7 +23,8 @@ def pattern(length):
 
 class Board:
     def __init__(self, elf):
-        command = [os.environ.get("QEMU", "qemu-system-arm"), "-M", "n810", "-nodefaults",
+        # Time is counted in instructions: on a busy host a timer could fire late, by the guest's clock.
+        command = [os.environ.get("QEMU", "qemu-system-arm"), "-M", "n810", "-nodefaults", "-icount", "shift=0,sleep=off",
                    "-display", "none", "-monitor", "none", "-no-reboot",
                    "-audiodev", "none,id=none", "-serial", "stdio", "-kernel", elf]
         self.end = time.monotonic() + DEADLINE
