@@ -21,7 +21,7 @@ HOSTED = {"stdio.h", "stdlib.h", "string.h"}
 SHARED_MEMORY = ("src/testing/coverage.c", "sys/mman.h")
 # Public headers that every room knows: the core, and the device classes.
 COMMON = {
-    *("block", "console", "sd_host"),
+    *("block", "console", "net", "net_offload", "sd_host"),
     *("buffer", "bus", "clock", "interrupt", "io", "memory", "status"),
 }
 # Each room of src/, and the rooms that it may use beside itself and the core.
@@ -35,6 +35,7 @@ ROOMS = {
     "frontends": {"ring", "virtio"},
     "emulators": {"registers"},
     "fdt": set(),
+    "mux": set(),
     "testing": {"registers"},
 }
 # Where a public header belongs that does not stand in a folder of its room's name.

@@ -159,6 +159,7 @@ enum vdev_guest_device_kind {
     /* An OMAP3's UART, without an OMAP3 around it: the alias serial1, and Linux' ttyO1. */
     VDEV_GUEST_OMAP3_UART,
     VDEV_GUEST_OMAP3_GPIO, /* a bank of 32 pins of an OMAP3, powered all the time */
+    VDEV_GUEST_LAN9118,    /* its registers 32 bits wide, its PHY the one inside it */
 };
 
 /* One device of the guest. Numbers that are 0 take the value that is named for it. */
@@ -172,6 +173,7 @@ struct vdev_guest_device {
     uint32_t maximum_frequency;     /* PL181: Hz of the card's clock; 0: 12 MHz */
     uint32_t bus_width;             /* PL181: data lines, 1 or 4; 0: 1 */
     uint32_t peripheral_identifier; /* AMBA: instead of what the device's registers say; 0: those */
+    uint8_t mac_address[6];         /* LAN9118: all 0: what the device's registers say */
 };
 
 /* The machine's GICv2: where its parts are, each 0 if it is not to be seen. */

@@ -2,7 +2,7 @@
 /*
  * Writes the tree of a virtual machine. Bindings as in Linux' Documentation/devicetree/bindings:
  * arm/cpus.yaml, arm/psci.yaml, interrupt-controller/arm,gic.yaml, timer/arm,arch_timer.yaml,
- * serial/pl011.yaml, mmc/arm,pl18x.yaml, virtio/mmio.yaml.
+ * serial/pl011.yaml, mmc/arm,pl18x.yaml, virtio/mmio.yaml, net/smsc,lan9115.yaml.
  *
  * Written front to back in one pass. The first failure sticks: every later step does nothing, so
  * that the steps themselves need no checks.
@@ -394,6 +394,20 @@ static void device(struct writer *writer, const struct vdev_guest_device *device
         flag(writer, "interrupt-controller");
         CELLS(writer, "#interrupt-cells", 2);
         flag(writer, "ti,gpio-always-on");
+        CELLS(writer, "interrupts", SPI, device->spi, VDEV_FDT_LEVEL_HIGH);
+        range(writer, device->address, size != 0 ? size : 0x1000);
+        break;
+    case VDEV_GUEST_LAN9118:
+        begin(writer, numbered(name, "ethernet", '@', device->address));
+        STRINGS(writer, "compatible", "smsc,lan9118\0smsc,lan9115");
+        string(writer, "phy-mode", "mii");
+        CELLS(writer, "reg-io-width", 4);
+        /* After reset its interrupt pin is low when active, and an open drain. */
+        flag(writer, "smsc,irq-active-high");
+        flag(writer, "smsc,irq-push-pull");
+        if (memcmp(device->mac_address, (const uint8_t[6]){0}, 6) != 0) {
+            bytes(writer, "local-mac-address", device->mac_address, 6);
+        }
         CELLS(writer, "interrupts", SPI, device->spi, VDEV_FDT_LEVEL_HIGH);
         range(writer, device->address, size != 0 ? size : 0x1000);
         break;
