@@ -20,6 +20,7 @@
 #include <vdev/virtqueue.h>
 
 /* Device types [VIRTIO 1.4 §5]. */
+#define VDEV_VIRTIO_ID_NET     1u
 #define VDEV_VIRTIO_ID_BLOCK   2u
 #define VDEV_VIRTIO_ID_CONSOLE 3u
 
