@@ -26,6 +26,11 @@ static const struct vdev_guest_device devices[] = {
      .spi = 6,
      .clock_frequency = 14745600,
      .peripheral_identifier = 0x00241011},
+    {.kind = VDEV_GUEST_LAN9118,
+     .address = 0x1A000000,
+     .spi = 15,
+     .mac_address = {0x52, 0x54, 0, 0x12, 0x34, 0x56}},
+    {.kind = VDEV_GUEST_LAN9118, .address = 0x1B000000, .size = 0x100, .spi = 16},
 };
 
 static struct vdev_guest_description description(void)
@@ -140,6 +145,31 @@ START_TEST(guest_devices_read_back)
     ck_assert_int_eq(vdev_fdt_u32(&tree, card, "vmmc-supply", 0, &supply), VDEV_OK);
     ck_assert_int_eq(fdt_node_offset_by_phandle(tree.blob, supply),
                      vdev_fdt_find(&tree, "/regulator-3v3"));
+}
+END_TEST
+
+/* What Linux' smsc911x wants to know, and an address only where one is given. */
+START_TEST(network_controllers_read_back)
+{
+    static const uint8_t address[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
+    struct vdev_fdt tree = written();
+    const char *first = "/ethernet@1a000000";
+    const char *second = "/ethernet@1b000000";
+    int length;
+
+    assert_string(&tree, first, "compatible", 0, "smsc,lan9118");
+    assert_string(&tree, first, "compatible", 1, "smsc,lan9115");
+    assert_string(&tree, first, "phy-mode", 0, "mii");
+    assert_u32(&tree, first, "reg-io-width", 0, 4);
+    assert_reg(&tree, first, 0, 0x1A000000, 0x1000);
+    assert_reg(&tree, second, 0, 0x1B000000, 0x100);
+    assert_interrupt(&tree, first, 0, VDEV_FDT_INTERRUPT_SPI, 15, VDEV_FDT_LEVEL_HIGH);
+    const void *given =
+        vdev_fdt_property(&tree, vdev_fdt_find(&tree, first), "local-mac-address", &length);
+    ck_assert_int_eq(length, 6);
+    ck_assert_mem_eq(given, address, 6);
+    ck_assert_ptr_null(
+        vdev_fdt_property(&tree, vdev_fdt_find(&tree, second), "local-mac-address", &length));
 }
 END_TEST
 
@@ -597,6 +627,7 @@ int main(void)
     TCase *writer = tcase_create("writer");
     tcase_add_test(writer, guest_machine_reads_back);
     tcase_add_test(writer, guest_devices_read_back);
+    tcase_add_test(writer, network_controllers_read_back);
     tcase_add_test(writer, clocks_are_each_devices_own);
     tcase_add_test(writer, bare_machine_has_no_psci_and_no_console);
     tcase_add_test(writer, buffer_too_small_at_every_size);

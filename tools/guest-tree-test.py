@@ -33,8 +33,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, "tree.dtb")
         for kind, psci in (("--guest", True), ("--native", False)):
-            for interface, wanted, unwanted in (("pl", "arm,pl180", "virtio,mmio"),
-                                                ("virtio", "virtio,mmio", "arm,pl")):
+            for interface, wanted, unwanted in (("pl", "smsc,lan9118", "virtio,mmio"),
+                                                ("virtio", "virtio@1c130400", "arm,pl")):
                 name = f"{kind} {interface}"
                 result = run(kind, "--interface", interface, "--memory", "0x80000000", "0x8000000",
                              "--initrd", "0x84000000", "4660", "--bootargs", "quiet ro", "-o", path)

@@ -21,6 +21,7 @@
 static const struct vdev_guest_device pl_devices[] = {
     {.kind = VDEV_GUEST_PL011, .address = 0x1C090000, .spi = 5},
     {.kind = VDEV_GUEST_PL181, .address = 0x1C050000, .spi = 9, .second_spi = 10},
+    {.kind = VDEV_GUEST_LAN9118, .address = 0x1A000000, .spi = 15},
 };
 #define SLOT_ADDRESS 0x1C130000u
 #define SLOT_SIZE    0x200u
@@ -30,8 +31,8 @@ static const char usage[] =
     "usage: guest-tree --guest|--native --interface pl|virtio [options] -o FILE\n"
     "  --guest                a virtual machine, with PSCI\n"
     "  --native               the machine itself, without PSCI\n"
-    "  --interface pl|virtio  PL011 and PL181, or virtio-mmio slots\n"
-    "  --slots N              virtio-mmio slots, from the first one on, 1 to 4 (2)\n"
+    "  --interface pl|virtio  PL011, PL181 and LAN9118, or virtio-mmio slots\n"
+    "  --slots N              virtio-mmio slots, from the first one on, 1 to 4 (3)\n"
     "  --memory ADDRESS SIZE  (0x80000000 0x10000000)\n"
     "  --processors N         1 to 8 (1)\n"
     "  --initrd ADDRESS SIZE  where the initial file system will be\n"
@@ -154,7 +155,7 @@ int main(int count, char **arguments)
                         .interrupt_controller = {.distributor = 0x2C001000,
                                                  .cpu_interface = 0x2C002000}},
         .memory = {0x80000000, 0x10000000},
-        .slots = 2,
+        .slots = 3,
     };
     struct vdev_guest_description *description = &options.description;
 
