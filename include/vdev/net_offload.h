@@ -22,8 +22,8 @@
 /*
  * The ones' complement sum [RFC 1071] of `length` bytes from the cursor on, which it moves; 16 bits
  * as they stand in memory, not yet complemented. `sum` is that of what came before, an even number
- * of bytes. Fewer bytes at the end count as zeros. Each byte is read once; a peer that changes them
- * meanwhile gets some sum or other.
+ * of bytes. Fewer bytes at the end count as zeros. A peer that changes them meanwhile gets some sum
+ * or other.
  */
 uint16_t vdev_net_sum(struct vdev_cursor *cursor, size_t length, uint16_t sum);
 
@@ -47,6 +47,7 @@ struct vdev_net_segmenter {
     uint16_t network_sum;    /* of the IPv4 header, without what differs between segments */
     uint16_t transport_sum;  /* of pseudo header and TCP or UDP header, likewise */
     bool version6;
+    bool begun;
     bool finished;
     _Alignas(4) uint8_t headers[VDEV_NET_HEADERS_MAXIMUM]; /* of the segment made last */
 };
