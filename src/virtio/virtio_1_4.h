@@ -16,6 +16,16 @@
 #define VIRTIO_MMIO_QUEUE_RESET 0x0c0
 #endif
 
+/* [VIRTIO 1.4 §5.1.3] UDP segmentation, and the kind of such a frame [VIRTIO 1.4 §5.1.6]. */
+#ifndef VIRTIO_NET_F_GUEST_USO4
+#define VIRTIO_NET_F_GUEST_USO4 54
+#define VIRTIO_NET_F_GUEST_USO6 55
+#define VIRTIO_NET_F_HOST_USO   56
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
 /* VIRTIO 1 is little-endian whatever the guest and this program are [VIRTIO 1.4 §1.4]. */
 static inline uint32_t virtio_load_le16(const uint8_t *bytes)
 {
