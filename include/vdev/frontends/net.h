@@ -3,11 +3,14 @@
  * A driver for virtio network devices [VIRTIO 1.4 §5.1] on any transport, offering the net class.
  *
  * One queue pair, and the control queue where there is memory for one. Frames to send go to the
- * device from the buffers they are in, which need bus addresses; frames that arrive are copied once,
- * from the receive memory into the client's room. The device is not trusted: a frame that makes no
- * sense is dropped and counted; a device that breaks the rules, asks for a reset or falls silent is
- * reset and started again, and what was in flight fails with VDEV_ERROR_IO (or
+ * device from the buffers they are in, which need bus addresses; frames that arrive are copied
+ * once, from the receive memory into the client's room. The device is not trusted: a frame that
+ * makes no sense is dropped and counted; a device that breaks the rules, asks for a reset or falls
+ * silent is reset and started again, and what was in flight fails with VDEV_ERROR_IO (or
  * VDEV_ERROR_TIMEOUT). If it does not start again, it is gone: VDEV_ERROR_ABSENT from then on.
+ *
+ * A frame for which the client has no room is kept, and those behind it stay in the ring: after
+ * vdev_net_resume no interrupt comes for them, so poll has to be called.
  *
  * Not here: several queue pairs, VLAN filters, hashes, tunnels, and offloads in software: a frame
  * that arrives with what the client does not accept is dropped (VDEV_NET_DROP_OFFLOAD).
@@ -46,7 +49,7 @@ struct vdev_net_frontend_configuration {
 
     /* receive_count buffers of receive_size bytes each, one after the other, with a bus address. */
     struct vdev_buffer receive_memory;
-    uint32_t receive_size; /* 64 or more */
+    uint32_t receive_size;        /* 64 or more */
     uint16_t receive_count;       /* 1 or more, at most queue_size */
     struct vdev_buffer *received; /* receive_count of them: the pieces of one frame, private */
     /*
@@ -80,7 +83,8 @@ struct vdev_net_frontend_configuration {
 
     /* Of a device that does not bring its own; not a group address. */
     uint8_t address[VDEV_NET_ADDRESS_BYTES];
-    uint64_t timeout_nanoseconds; /* without any completion while frames are in flight; 0: none */
+    /* Without any completion while frames are in flight, or for one command; 0: without end. */
+    uint64_t timeout_nanoseconds;
 };
 
 /* Why a device was restarted, each modulo 2^32. */
@@ -111,6 +115,7 @@ struct vdev_net_frontend {
 
     uint32_t commands;     /* control commands still to be sent, a bit each */
     uint32_t command;      /* that in flight; 0: none */
+    uint64_t command_time; /* when it was sent */
     enum vdev_net_receive_mode mode;
     uint8_t filter[VDEV_NET_FRONTEND_FILTER_ADDRESSES][VDEV_NET_ADDRESS_BYTES];
     uint8_t filter_unicast, filter_multicast; /* counts: the former come first */
@@ -131,9 +136,9 @@ struct vdev_net_frontend {
  * Take a device through its initialization and read what it is. Waits for the reset at most
  * VDEV_VIRTIO_RESET_NANOSECONDS, and for nothing else. What the configuration points to stays the
  * caller's and in place until vdev_net_frontend_stop. The receive mode is VDEV_NET_RECEIVE_OWN.
- * VDEV_ERROR_INVALID: a missing pointer, counts or sizes that do not fit, or a device that describes
- * itself impossibly (a group address, an MTU that is not allowed); VDEV_ERROR_RANGE: receive buffers
- * too short for a frame each, and the device does not merge them; else as of
+ * VDEV_ERROR_INVALID: a missing pointer, counts or sizes that do not fit, or a device that
+ * describes itself impossibly (a group address, an MTU that is not allowed); VDEV_ERROR_RANGE:
+ * receive buffers too short for a frame each, and the device does not merge them; else as of
  * vdev_virtio_driver_begin and vdev_virtio_driver_start_queue.
  */
 int vdev_net_frontend_init(struct vdev_net_frontend *frontend,
@@ -153,9 +158,6 @@ int vdev_net_frontend_set_filter(struct vdev_net_frontend *frontend,
  * Reset the device and fail with VDEV_ERROR_ABSENT what is in flight. May be called from inside any
  * function of the client, or a completion. VDEV_ERROR_TIMEOUT: the device does not say that it is
  * reset, and may still use the memory.
- *
- * After vdev_net_resume nothing of the device's makes poll be called for the frame that was kept:
- * whoever calls resume sees to that.
  */
 int vdev_net_frontend_stop(struct vdev_net_frontend *frontend);
 
