@@ -59,6 +59,7 @@ struct vdev_device_queue {
     uint16_t next_available; /* available entries taken so far */
     uint16_t next_used;      /* used entries published so far */
     uint16_t signalled;      /* next_used at the last decision about an interrupt */
+    uint16_t refused;        /* next_available after the last chain that was malformed */
     bool indirect;
     bool event_index;
     bool live;
@@ -120,6 +121,32 @@ int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *c
  * but a chain taken before the queue was started anew must not come back to it.
  */
 void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written);
+
+/* A chain that is given back. */
+struct vdev_used_chain {
+    uint32_t written; /* bytes, from the start of its writable part */
+    uint16_t id;
+};
+
+/*
+ * Give back several chains that the driver is to see at once, in this order, as one message that is
+ * spread over them. Otherwise as vdev_device_queue_give.
+ */
+void vdev_device_queue_give_all(struct vdev_device_queue *queue,
+                                const struct vdev_used_chain *chains, size_t count);
+
+/*
+ * Give back the chain taken last because it is malformed by what the device type asks of it: with
+ * length 0, counted as such.
+ */
+void vdev_device_queue_refuse(struct vdev_device_queue *queue, uint16_t id);
+
+/*
+ * Put the `count` chains taken last back where they came from, to be taken again: for a device that
+ * takes chains on demand. Returns true; or false, and nothing has changed, if a malformed one came
+ * back from among them, or not as many are taken: they can only be given back then.
+ */
+bool vdev_device_queue_untake(struct vdev_device_queue *queue, size_t count);
 
 /*
  * Has the driver asked to be interrupted for what was given back since the last call? Ask at least

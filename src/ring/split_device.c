@@ -43,6 +43,7 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
     queue->next_available = configuration->start_index;
     queue->next_used = configuration->start_index;
     queue->signalled = configuration->start_index;
+    queue->refused = configuration->start_index;
     queue->indirect = configuration->indirect;
     queue->event_index = configuration->event_index;
     queue->live = true;
@@ -239,8 +240,7 @@ static int take(struct vdev_device_queue *queue, struct vdev_chain *chain, unsig
         if (status == VDEV_ERROR_CORRUPT) {
             return corrupt(queue);
         }
-        queue->malformed++;
-        vdev_device_queue_give(queue, head, 0);
+        vdev_device_queue_refuse(queue, head);
     }
     return VDEV_ERROR_EMPTY;
 }
@@ -263,6 +263,44 @@ void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32
     ring_store32(&entry->len, written);
     queue->next_used++;
     ring_store_release(&used->idx, queue->next_used); /* B */
+}
+
+void vdev_device_queue_give_all(struct vdev_device_queue *queue,
+                                const struct vdev_used_chain *chains, size_t count)
+{
+    struct vring_used *used = queue->used;
+    uint16_t taken = (uint16_t)(queue->next_available - queue->next_used);
+
+    if (!queue->live || count > taken) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct vring_used_elem *entry = &used->ring[queue->next_used++ & (queue->size - 1u)];
+        ring_store32(&entry->id, chains[i].id);
+        ring_store32(&entry->len, chains[i].written);
+    }
+    ring_store_release(&used->idx, queue->next_used); /* B */
+}
+
+void vdev_device_queue_refuse(struct vdev_device_queue *queue, uint16_t id)
+{
+    queue->malformed++;
+    queue->refused = queue->next_available;
+    vdev_device_queue_give(queue, id, 0);
+}
+
+bool vdev_device_queue_untake(struct vdev_device_queue *queue, size_t count)
+{
+    uint16_t taken = (uint16_t)(queue->next_available - queue->next_used);
+    /* Modulo 2^16 this may be less than it is, never more. */
+    uint16_t in_a_row = (uint16_t)(queue->next_available - queue->refused);
+
+    if (!queue->live || count > taken || count > in_a_row) {
+        return false;
+    }
+    queue->next_available = (uint16_t)(queue->next_available - count);
+    queue->chains -= count;
+    return true;
 }
 
 /* ---- who wants to be told ---- */
