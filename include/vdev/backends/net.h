@@ -47,12 +47,6 @@ struct vdev_net_backend_slot {
     uint16_t id;
 };
 
-/* One of the chains that a received frame is being put into. */
-struct vdev_net_backend_chain {
-    uint32_t length; /* bytes that the device may write */
-    uint16_t id;
-};
-
 struct vdev_net_backend_pair {
     struct vdev_net_backend *backend;
     /* Transmission. */
@@ -61,11 +55,12 @@ struct vdev_net_backend_pair {
     bool transmit_armed; /* the driver is asked to notify */
     /* Reception: the room of the frame that was accepted and is not delivered yet. */
     struct vdev_buffer *receive_buffers;
-    struct vdev_net_backend_chain *receive_chains;
+    struct vdev_used_chain *receive_chains;
     uint8_t
         *header; /* where the virtio header goes, if it is in one piece; else in header_pieces */
     struct vdev_buffer header_pieces[VDEV_NET_BACKEND_HEADER_BYTES];
     unsigned header_piece_count;
+    struct vdev_net_room room; /* of a frame with a tag */
     struct vdev_net_offload offload;
     uint32_t length;
     uint32_t epoch;
@@ -90,7 +85,8 @@ struct vdev_net_backend_filter {
     bool no_broadcast;
     bool unicast_overflow; /* more addresses than there is place for */
     bool multicast_overflow;
-    bool vlans; /* tagged frames are filtered */
+    bool vlans;                      /* tagged frames are filtered */
+    enum vdev_net_receive_mode mode; /* what the class below was asked for */
     struct vdev_net_backend_address own;
     struct vdev_net_backend_address addresses[VDEV_NET_BACKEND_ADDRESSES]; /* unicast ones first */
     uint8_t unicast_count;
@@ -110,7 +106,7 @@ struct vdev_net_backend_configuration {
     /* What one received frame may be spread over: pieces of memory, and chains of the ring. */
     struct vdev_buffer *receive_buffers;
     size_t receive_buffer_count;
-    struct vdev_net_backend_chain *receive_chains;
+    struct vdev_used_chain *receive_chains;
     size_t receive_chain_count; /* merging is offered from 2 on; 64 serve Linux' longest frames */
     uint16_t queue_size;        /* of each queue; a power of two */
 };
@@ -136,8 +132,8 @@ struct vdev_net_backend {
      */
     uint32_t transmit_dropped[VDEV_NET_DROP_REASONS];
     uint32_t receive_dropped[VDEV_NET_DROP_REASONS];
-    uint32_t malformed; /* chains of the wrong direction, or too short for a header; modulo 2^32 */
-    uint32_t commands;  /* of the control queue; modulo 2^32 */
+    uint32_t malformed;      /* chains to transmit that the device may write to; modulo 2^32 */
+    uint32_t commands;       /* of the control queue; modulo 2^32 */
     uint32_t command_errors; /* of these, answered with an error, or not answerable; modulo 2^32 */
 };
 
