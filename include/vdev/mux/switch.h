@@ -71,9 +71,10 @@ struct vdev_switch_bucket {
  */
 struct vdev_switch_slot {
     struct vdev_net_frame frame;
+    struct vdev_switch_port *port; /* the guest's */
     struct vdev_net_frame *origin; /* the guest's; NULL: the slot is free */
     struct vdev_buffer *pieces;
-    int status; /* of the segments before this one */
+    int status; /* of other segments of the origin, if one failed */
     bool alone; /* the only one made from the origin */
     _Alignas(4) uint8_t headers[VDEV_NET_HEADERS_MAXIMUM];
 };
@@ -124,14 +125,14 @@ struct vdev_switch_port {
     /* A guest port: towards the uplinks. */
     struct vdev_switch_slot *slots;
     struct vdev_buffer *pieces; /* the segmenter's */
+    uint32_t slots_free;        /* a set */
     uint32_t slot_count;
-    uint32_t slots_used;
     uint32_t pieces_each;
 
     /* An uplink: the frame that it delivers at the moment, and the one that was bounced. */
     struct vdev_switch_port *receiver; /* NULL: the bounce buffer, or nobody */
-    uint32_t bounce_to;                /* the guests that the bounced frame is for */
-    uint32_t arriving;                 /* length */
+    uint32_t bounce_to;                /* the guests that the arriving frame is to be copied to */
+    uint32_t arriving;                 /* length of the frame that is delivered now; 0: none */
     struct vdev_net_frame bounced;
     struct vdev_buffer bounce;
     struct vdev_buffer bounce_pieces[2];
@@ -140,8 +141,8 @@ struct vdev_switch_port {
 struct vdev_switch {
     struct vdev_switch_port *ports[VDEV_SWITCH_PORTS];
     struct vdev_switch_entry *entries;
-    uint32_t bucket_shift; /* of the hash, to the number of a bucket */
-    uint32_t entry_count;
+    uint32_t bucket_count; /* of VDEV_SWITCH_WAYS entries each */
+    uint32_t hand;         /* the bucket to look through next for addresses to forget */
     uint32_t seed;
     const struct vdev_clock *clock;
     void (*wake)(void *context);
@@ -151,8 +152,9 @@ struct vdev_switch {
     uint32_t age;
     uint32_t age_frames; /* until the clock is read again */
     uint16_t mtu;
-    bool polling;
-    uint8_t turn; /* the port served last */
+    uint8_t turn;    /* the port served last */
+    bool awake;      /* the owner knows that it has to poll */
+    uint32_t inside; /* calls of clients that are under way */
 
     /* Sets of ports, by index. */
     uint32_t guests;
@@ -219,7 +221,7 @@ struct vdev_switch_guest_configuration {
     uint32_t learned_maximum;       /* addresses learned at this port; 0 if fixed */
     struct vdev_switch_limit group; /* broadcasts and multicasts together */
     struct vdev_switch_limit unknown_unicast; /* frames to addresses that nobody has used */
-    /* How many frames and segments the uplinks may have of this port at a time; at least 1. */
+    /* How many frames and segments the uplinks may have of this port at a time; 1 to 32. */
     struct vdev_switch_slot *slots;
     uint32_t slot_count;
     /*
