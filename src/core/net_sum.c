@@ -24,12 +24,15 @@ typedef uint32_t __attribute__((may_alias)) whole_word;
 
 #define BLOCK_BYTES 32u
 
-static uint16_t fold(uint64_t sum)
+/* To 17 bits: 2^15 such numbers can be added up before it has to be done again. */
+static uint32_t halves(uint32_t sum)
 {
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    sum = (sum & 0xffffffffu) + (sum >> 32);
-    uint32_t half = ((uint32_t)sum & 0xffffu) + ((uint32_t)sum >> 16);
-    return (uint16_t)(half + (half >> 16));
+    return (sum & 0xffffu) + (sum >> 16);
+}
+
+static uint16_t fold(uint32_t sum)
+{
+    return (uint16_t)halves(halves(sum));
 }
 
 /*
@@ -77,7 +80,7 @@ static uint32_t sum_blocks(const uint8_t *at, const uint8_t *end)
 /* The sum of one piece, its bytes at odd addresses taken as the second of their pairs. */
 static uint16_t sum_piece(const uint8_t *at, size_t length)
 {
-    uint64_t sum = 0;
+    uint32_t sum = 0;
 
     if (((uintptr_t)at & 1) != 0 && length != 0) {
         sum += AT_ODD(*at);
@@ -91,12 +94,12 @@ static uint16_t sum_piece(const uint8_t *at, size_t length)
     }
     if (length >= BLOCK_BYTES) {
         size_t blocks = length & ~(size_t)(BLOCK_BYTES - 1);
-        sum += sum_blocks(at, at + blocks);
+        sum += halves(sum_blocks(at, at + blocks));
         at += blocks;
         length -= blocks;
     }
     for (; length >= 4; at += 4, length -= 4) {
-        sum += *(const whole_word *)(const void *)at;
+        sum += halves(*(const whole_word *)(const void *)at);
     }
     if (length >= 2) {
         sum += *(const half_word *)(const void *)at;
@@ -111,7 +114,6 @@ static uint16_t sum_piece(const uint8_t *at, size_t length)
 
 uint16_t vdev_net_sum(struct vdev_cursor *cursor, size_t length, uint16_t sum)
 {
-    uint64_t total = sum;
     size_t done = 0;
 
     while (done != length) {
@@ -127,9 +129,9 @@ uint16_t vdev_net_sum(struct vdev_cursor *cursor, size_t length, uint16_t sum)
         if ((((uintptr_t)pointer ^ done) & 1) != 0) {
             part = (uint16_t)(part << 8 | part >> 8);
         }
-        total += part;
+        sum = fold(sum + part);
         done += piece;
         vdev_cursor_skip(cursor, piece);
     }
-    return fold(total);
+    return sum;
 }
