@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The two parts of the front-ends' test image, and the content that image and host agree on. */
+/* The parts of the front-ends' test image, and the content that image and host agree on. */
 #ifndef BARE_FRONTENDS_H
 #define BARE_FRONTENDS_H
 
@@ -17,6 +17,8 @@
 void console_tests(struct vdev_virtio_mmio_driver *mmio);
 void block_tests(struct vdev_virtio_mmio_driver *writable, uint32_t writable_spi,
                  struct vdev_virtio_mmio_driver *read_only);
+void net_tests(struct vdev_virtio_mmio_driver *mmio, uint32_t spi,
+               struct vdev_virtio_mmio_driver *limited);
 
 /* Byte `offset` of sector `sector` as it is after a write with this seed; see frontends.py. */
 static inline uint8_t block_pattern(uint32_t sector, uint32_t offset, uint32_t seed)
@@ -29,6 +31,12 @@ static inline uint8_t block_pattern(uint32_t sector, uint32_t offset, uint32_t s
 static inline uint8_t console_pattern(uint32_t index)
 {
     return (uint8_t)(index * 31 + (index >> 8) * 7 + 11);
+}
+
+/* Byte `offset` of datagram or echo request `number`; the server answers with its complement. */
+static inline uint8_t net_pattern(uint32_t number, uint32_t offset)
+{
+    return (uint8_t)(number * 37 + offset * 11 + (offset >> 8) * 5 + 3);
 }
 
 #endif

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The host's side of the front-ends' test image: QEMU's virtio devices, and what they must see.
 
-usage: frontends.py IMAGE. Checks the console's stream and the disk's image file byte for byte.
+usage: frontends.py IMAGE. Checks the console's stream and the disk's image file byte for byte; serves
+datagrams on the host's loopback, and does to the network device what the image asks for.
 """
 
+import json
 import os
 import socket
 import sys
@@ -103,6 +105,105 @@ class Console:
         self.stream.close()
 
 
+def net_pattern(number, offset):
+    """The same byte as net_pattern of frontends.h."""
+    return (number * 37 + offset * 11 + (offset >> 8) * 5 + 3) & 0xFF
+
+
+class Network:
+    """The server that the guest's datagrams reach, and QEMU's monitor.
+
+    A datagram has a number, a count of answers, and the number's pattern; answers are numbered on
+    from it and have the pattern's complement.
+    """
+
+    def __init__(self, server, monitor, run):
+        self.server, self.monitor, self.run = server, monitor, run
+        self.numbers, self.wrong = set(), 0
+        self.rest, self.filter = b"", None
+        run.watched[server] = self.datagram
+        run.watched[monitor] = self.answer
+        self.command("qmp_capabilities")
+
+    def datagram(self):
+        data, sender = self.server.recvfrom(65536)
+        number = int.from_bytes(data[:4], "big")
+        if data[5:] != bytes(net_pattern(number, i) for i in range(5, len(data))):
+            self.wrong += 1
+            return
+        self.numbers.add(number)
+        for answer in range(number, number + data[4]):
+            pattern = bytes(net_pattern(answer, i) ^ 0xFF for i in range(5, len(data)))
+            self.server.sendto(answer.to_bytes(4, "big") + data[4:5] + pattern, sender)
+
+    def command(self, execute, **arguments):
+        try:
+            self.monitor.sendall(json.dumps({"execute": execute, "arguments": arguments}).encode())
+        except (BrokenPipeError, ConnectionResetError):  # QEMU died, which is found elsewhere
+            pass
+
+    def answer(self):
+        try:
+            data = self.monitor.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            del self.run.watched[self.monitor]
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        for line in lines:
+            answer = json.loads(line)
+            if "error" in answer:
+                self.run.check("QEMU's monitor", answer["error"].get("desc", "error"))
+            elif answer.get("return") and "main-mac" in answer["return"][0]:
+                self.filter = answer["return"][0]
+
+    def line(self, text):
+        if text == "net: filter":
+            self.command("query-rx-filter", name="nic")
+        elif text == "net: announce":
+            self.command("announce-self", initial=10, max=10, rounds=1, step=10)
+        elif text in ("net: unplug", "net: plug"):
+            self.command("set_link", name="nic", up=text == "net: plug")
+
+    def close(self, expected):
+        lost = expected - self.numbers
+        self.run.check("host received each datagram whole",
+                       None if not self.wrong and not lost else
+                       f"{self.wrong} were wrong, {len(lost)} did not come")
+        wanted = {"promiscuous": False, "multicast": "all", "unicast-table": ["02:00:00:00:00:09"],
+                  "multicast-table": ["01:00:5e:01:02:03", "33:33:00:00:00:01"]}
+        got = {name: (self.filter or {}).get(name) for name in wanted}
+        got = {name: sorted(value) if isinstance(value, list) else value
+               for name, value in got.items()}
+        self.run.check("QEMU has the filter and the mode", None if got == wanted else f"{got}")
+        self.server.close()
+        self.monitor.close()
+
+
+def run_network(elf, mode):
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    here, there = socket.socketpair()
+    theirs = there.detach()
+    os.set_inheritable(theirs, True)
+    # The image learns the server's port from the devices' addresses.
+    address = f"52:54:00:76:{port >> 8:02x}:{port & 255:02x}"
+    lacks = "mrg_rxbuf=off,ctrl_vq=off,status=off,event_idx=off,indirect_desc=off,host_mtu=1400"
+    arguments = [
+        "-netdev", "user,id=whole", "-netdev", "user,id=limited",
+        "-device", f"virtio-net-device,bus=virtio-mmio-bus.1,id=nic,netdev=whole,mac={address}",
+        "-device", f"virtio-net-device,bus=virtio-mmio-bus.3,netdev=limited,mac={address},{lacks}",
+        "-chardev", f"socket,id=monitor,fd={theirs}", "-mon", "chardev=monitor,mode=control",
+    ]
+    machine = image.Image(elf, mode, arguments, (theirs,))
+    network = Network(server, here, machine)
+    machine.run(network.line)
+    network.close({*range(100), *range(200, 300), *range(400, 700), 1000, 500000,
+                   *range(2000, 2100), 3000})
+    return machine
+
+
 def run(elf, mode, directory):
     disk = os.path.join(directory, f"{mode}.img")
     read_only = os.path.join(directory, f"{mode}-read-only.img")
@@ -149,7 +250,8 @@ def run(elf, mode, directory):
 
 def main():
     with tempfile.TemporaryDirectory() as directory:
-        image.conclude([run(sys.argv[1], mode, directory) for mode in ("hyp", "svc")])
+        image.conclude([run(sys.argv[1], mode, directory) for mode in ("hyp", "svc")] +
+                       [run_network(sys.argv[1], mode) for mode in ("hyp", "svc")])
 
 
 if __name__ == "__main__":
