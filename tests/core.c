@@ -19,7 +19,8 @@ START_TEST(names_of_errors)
     ck_assert_str_eq(vdev_status_name(VDEV_ERROR_INVALID), "INVALID");
     ck_assert_str_eq(vdev_status_name(VDEV_ERROR_CORRUPT), "CORRUPT");
     ck_assert_str_eq(vdev_status_name(VDEV_ERROR_BUSY), "BUSY");
-    ck_assert_str_eq(vdev_status_name(VDEV_ERROR_BUSY - 1), "UNKNOWN");
+    ck_assert_str_eq(vdev_status_name(VDEV_ERROR_AGAIN), "AGAIN");
+    ck_assert_str_eq(vdev_status_name(VDEV_ERROR_AGAIN - 1), "UNKNOWN");
     ck_assert_str_eq(vdev_status_name(1), "UNKNOWN");
     ck_assert_str_eq(vdev_status_name(INT_MIN), "UNKNOWN");
     ck_assert_str_eq(vdev_status_name(INT_MAX), "UNKNOWN");

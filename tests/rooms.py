@@ -44,7 +44,7 @@ HEADER_ROOMS = {
     "virtqueue": "ring",
     "virtio": "virtio",
     "virtio_driver": "virtio",
-    "virtio_mmio": "transport",
+    **dict.fromkeys(("virtio_mmio", "virtio_message", "virtio_message_bridge"), "transport"),
     "fdt": "fdt",
 }
 # Layouts and constants of the Linux UAPI headers, where rings and virtio devices are made.

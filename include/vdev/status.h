@@ -20,6 +20,7 @@ enum vdev_status {
     VDEV_ERROR_ABSENT = -10,     /* no device, or no medium in it */
     VDEV_ERROR_CORRUPT = -11,    /* the peer broke the rules of the shared structure: it is latched */
     VDEV_ERROR_BUSY = -12,       /* an access from inside the device's own processing */
+    VDEV_ERROR_AGAIN = -13,      /* not answered yet: do the same again when told that it is */
 };
 
 /* The name of a status without its prefix ("READ_ONLY"); "UNKNOWN" for any other number. */

@@ -6,7 +6,7 @@ const char *vdev_status_name(int status)
 {
     static const char *const names[] = {
         "OK",        "INVALID", "RANGE",   "STATE",  "FULL",    "EMPTY", "UNSUPPORTED",
-        "READ_ONLY", "IO",      "TIMEOUT", "ABSENT", "CORRUPT", "BUSY",
+        "READ_ONLY", "IO",      "TIMEOUT", "ABSENT", "CORRUPT", "BUSY",  "AGAIN",
     };
     /* Compared as a negative number: INT_MIN has no positive one. */
     if (status > 0 || status <= -(int)(sizeof names / sizeof names[0])) {
