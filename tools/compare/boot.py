@@ -10,6 +10,7 @@ import socket
 import subprocess
 
 import machine
+import network
 import workload
 from console import Console, ConsoleError
 
@@ -85,6 +86,15 @@ def bench(files, directory, disk, progress):
     return marks
 
 
+def windows(arrangement, work):
+    """What a guest does of it: the bare-metal one has no network, and does all else unasked."""
+    known = ("block", "console") if arrangement.guest == "beagle" else work
+    if not set(known) & set(work):
+        return []
+    every = workload.WINDOWS + workload.OMAP3_WINDOWS
+    return [window for window in every if window.device in known]
+
+
 class Boot:
     """One run. Afterwards: `verified` per window, the marks that the hypervisor and the tracer saw,
     and in `said` what the guest found out about its pins and interrupts."""
@@ -95,22 +105,22 @@ class Boot:
         # QEMU's trace shows the guest's own accesses to the board's devices wherever it has them:
         # natively, and if it owns them under the hypervisor, which counts the rest.
         self.trace = arrangement.name in ("native", "vm-owned")
-        windows = workload.WINDOWS + workload.OMAP3_WINDOWS
-        if arrangement.guest == "beagle":
-            work = ("block", "console")  # it knows no other way
-        self.windows = [window for window in windows if window.device in work]
+        self.windows = windows(arrangement, work)
         self.verified, self.said = {}, {}
         self.log, self.log_text = [], []
 
     def run(self):
         shutil.rmtree(self.directory, ignore_errors=True)
         os.makedirs(self.directory)
+        self.server = network.Server() if self._has("net") else None
         self.disk = os.path.join(self.directory, "disk.img")
         subprocess.run(["cp", "--sparse=always", self.original, self.disk], check=True)
         try:
             self._run_machine()
             self._check_disk()
         finally:
+            if self.server:
+                self.server.close()
             if os.path.exists(self.disk):
                 os.remove(self.disk)
         self.hypervisor_marks = {line["mark"]: line for line in self.log if "mark" in line}
@@ -123,6 +133,9 @@ class Boot:
             self.hypervisor_marks if self.arrangement.virtualized else self.trace_marks,
         )
         return self
+
+    def _has(self, device):
+        return any(window.device == device for window in self.windows)
 
     def _require_marks(self, observer, marks):
         for window in self.windows:
@@ -156,6 +169,7 @@ class Boot:
             self.work,
             self.disk,
             second=second,
+            server=self.server and f"{network.ADDRESS}:{self.server.port}",
         )
         with open(os.path.join(self.directory, "command"), "w") as out:
             out.write(" ".join(command) + "\n")
@@ -231,6 +245,8 @@ class Boot:
                 good = result == workload.disk_checksum(self.original, window)
             elif window.device == "gpio":
                 good = self._words("pins")
+            elif window.device == "net":
+                good = self._network(window)
             elif window.workload.startswith("write"):
                 good = self._console_output(window)
             else:
@@ -248,6 +264,14 @@ class Boot:
         """What the guest found, as words NAME=VALUE: kept for who judges it."""
         self.said[name] = dict(word.split("=", 1) for word in self._expect(f"{name} ").split())
         return True
+
+    def _network(self, window):
+        name = f"net-{window.workload}"
+        self._words(name)
+        if window.workload.startswith("tcp-"):
+            checksum = self._expect(f"checksum {window.workload} ")
+            return checksum == hashlib.sha256(workload.disk_data(window)).hexdigest()
+        return network.judge(window, self.said[name], self.server.take_corrupt())
 
     def _console_of(self, window):
         return self.second if window.device == "second-console" else self.console

@@ -32,6 +32,7 @@ PLAN = (
     "beagle-para",
     "native-virtio",
 )
+WORK = ("block", "console", "net")
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,7 +46,7 @@ def parse(arguments):
     parser = Parser(prog="run compare", add_help=False, allow_abbrev=False)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"), help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--only", choices=("block", "console"), help="this device alone")
+    parser.add_argument("--only", choices=WORK, help="this device alone")
     parser.add_argument("--disk", metavar="FILE", help="work on a copy of this disk image")
     parser.add_argument("--json", metavar="FILE", help="write the report there too")
     parser.add_argument(
@@ -56,7 +57,7 @@ def parse(arguments):
         help="this arrangement alone",
     )
     options = parser.parse_args(arguments)
-    options.work = [options.only] if options.only else ["block", "console"]
+    options.work = [options.only] if options.only else list(WORK)
     return options
 
 
@@ -171,7 +172,12 @@ def measure(options, names, bench, progress, finished=None):
 def main(arguments):
     options = parse(arguments)
     wanted = options.arrangement or ["native", "vm-owned", "pure", "para"]
-    names = [name for name in PLAN if machine.ARRANGEMENTS[name].name in wanted]
+    names = [
+        name
+        for name in PLAN
+        if machine.ARRANGEMENTS[name].name in wanted
+        and boot.windows(machine.ARRANGEMENTS[name], options.work)
+    ]
     bench = not options.arrangement or "pure" in wanted
     try:
         check(options)

@@ -40,10 +40,19 @@ DESCRIPTION_ADDRESS = 0x88000000
 KERNEL_ADDRESS = 0x8A000000
 INITRD_ADDRESS = 0x8C000000
 GUEST_MEMORY = 256 << 20
+# Where Linux finds things on the board itself: kernel and tree as in bench/native/native.S.
+NATIVE_MEMORY = (0x80000000, 1024 << 20)
+NATIVE_KERNEL, NATIVE_TREE, NATIVE_INITRD = 0x84000000, 0x88000000, 0x8A000000
+
+# The network controller's address, and so the guest's.
+MAC_ADDRESS = "52:54:00:12:34:56"
+# QEMU's user network: nothing outside this machine is needed, and nothing outside sees it.
+NETWORK = ("-netdev", "user,id=net,ipv6=off")
 
 BOARD = {
     "console": ("arm,pl011", "pl011", 0x1C090000, 0x1000, 5),
     "disk": ("arm,pl181", "pl181", 0x1C050000, 0x1000, 9),
+    "net": ("smsc,lan9118", "lan9118", 0x1A000000, 0x1000, 15),
 }
 # Devices of a BeagleBoard, in a machine that is none: Linux's own drivers take them as they are.
 OMAP3 = {
@@ -54,6 +63,7 @@ OMAP3 = {
 VIRTIO = {
     "console": ("virtio,mmio", "virtio-console", 0x1C130000, 0x200, 40),
     "disk": ("virtio,mmio", "virtio-block", 0x1C130200, 0x200, 41),
+    "net": ("virtio,mmio", "virtio-net", 0x1C130400, 0x200, 42),
 }
 # A machine that is a BeagleBoard to its guest, as far as that looks: what stands in every
 # arrangement, and the console and the disk, by the board's devices or by virtio.
@@ -94,15 +104,17 @@ class Arrangement:
         others = [device[0] for device in BEAGLE_ALWAYS.values()]
         return "pure" if self.guest == "beagle" and compatible in others else self.name
 
-    def boot_arguments(self, work):
+    def boot_arguments(self, work, server=None):
         """The kernel's command line. The marks go to a page in which drivers have claimed
         registers, and only iomem=relaxed lets devmem map that. The kernel's own console is never
         hvc0: as such it would take a ^O of the work for its SysRq key."""
         console, disk = ("hvc0", "vda") if self.interface == "virtio" else ("ttyAMA0", "mmcblk0")
+        counted = "" if self.virtualized else " vdev.count=yes"
+        network = f" vdev.server={server}{counted}" if server else ""
         return (
             f"console=ttyAMA0 quiet loglevel=1 panic=-1 iomem=relaxed mem={GUEST_MEMORY >> 20}M "
             f"vdev.console={console} vdev.disk={disk} vdev.second-console=ttyO1 "
-            f"vdev.work={','.join(work)}"
+            f"vdev.work={','.join(work)}{network}"
         )
 
 
@@ -127,6 +139,7 @@ class Files:
         self.kernel = os.path.join(self.build, "guest", "zImage")
         self.initrd = os.path.join(self.build, "guest", "initramfs.cpio.gz")
         self.hypervisor = os.path.join(self.build, "arm", "hyp", "hyp.elf")
+        self.native = os.path.join(self.build, "arm", "bench", "native", "native.elf")
         self.bench = os.path.join(self.build, "arm", "bench", "guest", "entries.bin")
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
         self.guest_tree = os.path.join(self.build, "host", "tools", "guest-tree")
@@ -141,7 +154,7 @@ class Files:
             needed = [self.beagle(arrangement)]
         else:
             needed = [self.kernel, self.initrd, self.filter]
-        needed += [self.hypervisor] if arrangement.virtualized else [self.guest_tree]
+        needed += [self.hypervisor] if arrangement.virtualized else [self.guest_tree, self.native]
         return next((path for path in needed if not os.path.exists(path)), None)
 
 
@@ -156,12 +169,16 @@ def compile_tree(text, path):
         raise RuntimeError(f"dtc refused {path}: {result.stderr.decode(errors='replace').strip()}")
 
 
-def description(arrangement, kernel_size, initrd_size, bootargs):
+def description(arrangement, kernel_size, initrd_size, bootargs, network):
     """What the hypervisor is told, as device tree source; examples/system.dts explains every
-    property."""
+    property. Without `network` the guest has none."""
     nodes = ""
     for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
+        if node == "net" and not network:
+            continue
         line = "" if interrupt is None else f" interrupts = <{interrupt}>;"
+        if node == "net":
+            line += f" local-mac-address = [{MAC_ADDRESS.replace(':', ' ')}];"
         nodes += f"""
         {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.of_device(compatible)}";
             reg = <{base:#x} {size:#x}>;{line} }};"""
@@ -182,19 +199,49 @@ def _load(path, address):
     return ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
 
 
-def command(arrangement, files, directory, console, trace, work, disk, kernel=None, second=None):
+def _native(arrangement, files, directory, bootargs):
+    """The part of the command line that starts Linux on the board itself."""
+    tree = os.path.join(directory, "guest.dtb")
+    subprocess.run(
+        [
+            *(files.guest_tree, "--native", "-o", tree, "--bootargs", bootargs),
+            *("--interface", "virtio" if arrangement.interface == "virtio" else "pl"),
+            *("--memory", *(hex(number) for number in NATIVE_MEMORY)),
+            *("--initrd", hex(NATIVE_INITRD), str(os.path.getsize(files.initrd))),
+        ],
+        check=True,
+    )
+    return [
+        *("-kernel", files.native),
+        *_load(files.kernel, NATIVE_KERNEL),
+        *_load(tree, NATIVE_TREE),
+        *_load(files.initrd, NATIVE_INITRD),
+    ]
+
+
+def command(
+    arrangement,
+    files,
+    directory,
+    console,
+    trace,
+    work,
+    disk,
+    kernel=None,
+    second=None,
+    server=None,
+):
     """QEMU's command line. `console` is a character device's type and options, `second` too, of the
     second console, or None; `trace` a descriptor that QEMU inherits or None; `kernel` replaces
-    Linux."""
-    arguments = ["qemu-system-arm", *FLAGS]
+    Linux; `server` is the address and port, as the guest sees them, of the network's other side."""
+    arguments = ["qemu-system-arm", *FLAGS, *NETWORK]
     kind, _, options = console.partition(",")
     arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
     if trace is not None:
         arguments += ["-trace", "memory_region_ops_*", "-D", f"/dev/fd/{trace}"]
-    bootargs = arrangement.boot_arguments(work)
+    bootargs = arrangement.boot_arguments(work, server)
     drive = f"file={disk},format=raw,cache=writeback"
-    virtio_native = arrangement.interface == "virtio" and not arrangement.virtualized
-    if virtio_native:
+    if arrangement.interface == "virtio" and not arrangement.virtualized:
         arguments += [
             "-serial",
             f"file:{directory}/serial.log",
@@ -206,35 +253,25 @@ def command(arrangement, files, directory, console, trace, work, disk, kernel=No
             f"if=none,id=disk,{drive}",
             "-device",
             "virtio-blk-device,drive=disk,bus=virtio-mmio-bus.1",
+            "-device",
+            f"virtio-net-device,netdev=net,mac={MAC_ADDRESS},bus=virtio-mmio-bus.2",
         ]
     else:
         arguments += ["-serial", "chardev:console", "-drive", f"if=sd,{drive}"]
-    tree = os.path.join(directory, "system.dtb" if arrangement.virtualized else "guest.dtb")
+        arguments += ["-net", f"nic,model=lan9118,netdev=net,macaddr={MAC_ADDRESS}"]
     if not arrangement.virtualized:
-        interface = "virtio" if virtio_native else "pl"
-        subprocess.run(
-            [files.guest_tree, "--native", "--interface", interface, "-o", tree], check=True
-        )
-        arguments += [
-            "-kernel",
-            files.kernel,
-            "-initrd",
-            files.initrd,
-            "-dtb",
-            tree,
-            "-append",
-            bootargs,
-        ]
-        return arguments
+        return arguments + _native(arrangement, files, directory, bootargs)
     if arrangement.guest == "beagle":
         kernel = files.beagle(arrangement)
     image = kernel or files.kernel
+    tree = os.path.join(directory, "system.dtb")
     compile_tree(
         description(
             arrangement,
             os.path.getsize(image),
             0 if kernel else os.path.getsize(files.initrd),
             bootargs,
+            "net" in work or "shell" in work,
         ),
         tree,
     )

@@ -66,7 +66,21 @@ HEADINGS = " interface natively traps traps/KiB entries instructions virq data".
 FORM = "{:10}{:13}{:>11}{:>11}{:>11}{:>11}{:>14}{:>10}  {}"
 
 
+NET_TITLES = {
+    "icmp": "100 pings of 1,400 bytes",
+    "tcp-out": "4 MiB sent over TCP",
+    "tcp-in": "4 MiB received over TCP",
+}
+
+
+def _net_title(workload):
+    size = workload.removeprefix("udp-")
+    return f"net: {NET_TITLES.get(workload) or f'1,000 datagrams of {size} bytes, each answered'}"
+
+
 def _title(row):
+    if row["device"] == "net":
+        return _net_title(row["workload"])
     size = row["bytes"]
     size = f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
     direction, request = row["workload"].split("-")

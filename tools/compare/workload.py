@@ -38,6 +38,13 @@ WINDOWS = (
     Window(4, "block", "write-64k", 4 * MIB, 64 << 10, 24 * MIB),
     Window(5, "console", "write-64k", PATTERN_SIZE),
     Window(6, "console", "read-4k", INPUT_SIZE),
+    # Numbers and sizes as in bench/net/net.c; the bytes of both ways together.
+    Window(10, "net", "icmp", 2 * 100 * 1400, 1400),
+    Window(11, "net", "tcp-out", 4 * MIB),
+    Window(12, "net", "tcp-in", 4 * MIB),
+    Window(13, "net", "udp-64", 2 * 1000 * 64, 64),
+    Window(14, "net", "udp-512", 2 * 1000 * 512, 512),
+    Window(15, "net", "udp-1472", 2 * 1000 * 1472, 1472),
 )
 
 # What Linux's OMAP drivers do with the emulators of a BeagleBoard's devices.

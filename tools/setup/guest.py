@@ -10,6 +10,7 @@ import glob
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "compare"))
@@ -23,7 +24,18 @@ KERNEL = "linux-image-armmp"
 # the first.
 LIBFDT_SOURCES = (("device-tree-compiler", "libfdt"), ("u-boot", "scripts/dtc/libfdt"))
 # What the comparison drives, on the board's own devices and on virtio-mmio.
-MODULES = ("virtio_mmio", "virtio_console", "virtio_blk", "armmmci")
+MODULES = (
+    "virtio_mmio",
+    "virtio_console",
+    "virtio_blk",
+    "armmmci",
+    "virtio_net",
+    "smsc911x",
+    "smsc",
+)
+# What of ours goes into the guest: its part of the network's windows.
+PROGRAM = os.path.join(HERE, "..", "..", "bench", "net", "net.c")
+COMPILER = ("arm-linux-gnueabihf-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror")
 
 
 # What lists, packages and sources take while they are unpacked, in bytes, and some to spare.
@@ -72,7 +84,7 @@ def build_initramfs(build, root):
     modules = initramfs.modules_in_order(os.path.join(root, "lib", "modules"), MODULES)
     busybox = one(os.path.join(root, "bin", "busybox"), "busybox")
     key = hashlib.sha256()
-    for path in (init, busybox, *modules, os.path.join(HERE, "initramfs.py"), workload.__file__):
+    for path in (init, busybox, PROGRAM, *modules, os.path.join(HERE, "initramfs.py"), workload.__file__):
         with open(path, "rb") as file:
             key.update(file.read())
     archive = os.path.join(build, "guest", "initramfs.cpio.gz")
@@ -80,7 +92,10 @@ def build_initramfs(build, root):
     if os.path.exists(archive) and os.path.exists(stamp) and open(stamp).read() == key.hexdigest():
         return
     print("setup: building the initramfs", flush=True)
-    write(archive, initramfs.build(busybox, modules, init, {"pattern": workload.pattern()}))
+    program = os.path.join(build, "guest", "net")
+    subprocess.run([*COMPILER, "-o", program, PROGRAM], check=True)
+    programs = {"busybox": busybox, "net": program}
+    write(archive, initramfs.build(programs, modules, init, {"pattern": workload.pattern()}))
     write(stamp, key.hexdigest().encode())
 
 
@@ -125,6 +140,6 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (apt_state.AptError, OSError) as error:
+    except (apt_state.AptError, OSError, subprocess.CalledProcessError) as error:
         print(f"setup: {error}", file=sys.stderr)
         sys.exit(1)

@@ -77,17 +77,18 @@ def modules_in_order(root, wanted):
     return order
 
 
-def build(busybox, modules, init, files):
-    """The archive: busybox under the names of its applets that init calls, modules, init, and
-    further files."""
+def build(programs, modules, init, files):
+    """The archive: programs, by the names they are to have in bin (busybox is the shell), modules,
+    init, and further files."""
     archive = Archive()
     for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
         archive.directory(name)
     # Init starts before devtmpfs is mounted, and with no console at all where that is on virtio.
     archive.device("dev/console", 5, 1)
     archive.device("dev/null", 1, 3)
-    with open(busybox, "rb") as file:
-        archive.file("bin/busybox", file.read(), 0o755)
+    for name, path in programs.items():
+        with open(path, "rb") as file:
+            archive.file(f"bin/{name}", file.read(), 0o755)
     archive.link("bin/sh", "busybox")
     for module in modules:
         with open(module, "rb") as file:

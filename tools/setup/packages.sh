@@ -17,6 +17,8 @@ required_packages=(
     linux-libc-dev
     gcc-arm-none-eabi
     linux-libc-dev-armhf-cross
+    gcc-arm-linux-gnueabihf
+    libc6-dev-armhf-cross
     qemu-system-arm
     python3
     dpkg-dev
