@@ -87,14 +87,14 @@
       READ(transmit_status_peek))                                                                  \
     X(ID_REV, 0x50, 1, .name = "ID_REV", .kind = VDEV_REGISTER_READ_ONLY, .reset = 0x01180001)     \
     X(IRQ_CFG, 0x54, 1, .name = "IRQ_CFG", .writable = 0xFF000111, .reserved = 0x00FF8EEE,         \
-      WRITE(interrupt_enable))                                                                     \
+      WRITE(interrupts))                                                                           \
     X(INT_STS, 0x58, 1, .name = "INT_STS", .write_one_to_clear = INTERRUPT_ALL & ~INTERRUPT_PHY,   \
-      WRITE(interrupt_status))                                                                     \
+      WRITE(interrupts))                                                                           \
     X(INT_EN, 0x5C, 1, .name = "INT_EN", .writable = INTERRUPT_ALL, .reserved = ~INTERRUPT_ALL,    \
       WRITE(interrupt_enable))                                                                     \
     X(BYTE_TEST, 0x64, 1, .name = "BYTE_TEST", .reset = 0x87654321, WRITE(byte_test))              \
     X(FIFO_INT, 0x68, 1, .name = "FIFO_INT", .writable = ~0u, .reset = 0x48000000,                 \
-      WRITE(fifo_interrupt))                                                                       \
+      WRITE(interrupts))                                                                           \
     X(RX_CFG, 0x6C, 1, .name = "RX_CFG", .writable = 0xCFFF1F00, .self_clearing = RX_CFG_DUMP,     \
       .reserved = 0x300060FF, WRITE(receive_configuration))                                        \
     X(TX_CFG, 0x70, 1, .name = "TX_CFG", .writable = TX_CFG_OVERRUN | TX_CFG_ON,                   \
@@ -128,5 +128,121 @@
 
 #define LAN9118_NUMBER(id, ...) id,
 enum lan9118_register { LAN9118_REGISTERS(LAN9118_NUMBER) REGISTER_COUNT };
+
+/* MAC registers, by MAC_CSR_CMD's address [DS table 5.8], and bits of them. */
+enum lan9118_mac_register {
+    MAC_CR = 1,
+    MAC_ADDRH,
+    MAC_ADDRL,
+    MAC_HASHH,
+    MAC_HASHL,
+    MAC_MII_ACC,
+    MAC_MII_DATA,
+    MAC_FLOW,
+    MAC_VLAN1,
+    MAC_VLAN2,
+    MAC_WUFF,
+    MAC_WUCSR,
+};
+#define MAC_CR_RXALL   0x80000000u
+#define MAC_CR_LOOPBK  0x00200000u
+#define MAC_CR_MCPAS   0x00080000u
+#define MAC_CR_PRMS    0x00040000u
+#define MAC_CR_INVFILT 0x00020000u
+#define MAC_CR_HO      0x00008000u
+#define MAC_CR_HPFILT  0x00002000u
+#define MAC_CR_BCAST   0x00000800u
+#define MAC_CR_PADSTR  0x00000100u
+#define MAC_CR_TXEN    0x00000008u
+#define MAC_CR_RXEN    0x00000004u
+#define MAC_CR_BITS    0x80BFBDECu
+
+#define PHY_BMCR          0
+#define PHY_BMCR_LOOPBACK 0x4000u
+
+/* Received frames' statuses [DS §3.13.3]. */
+#define RECEIVED_FILTERED     0x40000000u
+#define RECEIVED_LENGTH_SHIFT 16
+#define RECEIVED_ERROR        0x00008000u
+#define RECEIVED_BROADCAST    0x00002000u
+#define RECEIVED_LENGTH_ERROR 0x00001000u
+#define RECEIVED_MULTICAST    0x00000400u
+#define RECEIVED_TOO_LONG     0x00000080u
+#define RECEIVED_TYPED        0x00000020u
+
+#define FCS_BYTES 4u
+
+/* lan9118.c */
+
+/* Something that interrupts may tell of has changed; `events` have happened. */
+void vdev_lan9118_interrupt(struct vdev_lan9118_emulator *self, uint32_t events);
+
+/* Is the chip awake, and its transmitter or receiver under power? */
+static inline bool lan9118_awake(const struct vdev_lan9118_emulator *self)
+{
+    return (self->values[PMT_CTRL] & PMT_READY) != 0;
+}
+
+static inline uint32_t lan9118_fifo_size(const struct vdev_lan9118_emulator *self) /* TX_FIF_SZ */
+{
+    return (self->values[HW_CFG] & HW_CFG_SIZE) >> HW_CFG_SIZE_SHIFT;
+}
+
+/* What is sent comes back, and nothing comes from outside. */
+static inline bool lan9118_loops(const struct vdev_lan9118_emulator *self)
+{
+    return (self->mac[MAC_CR] & MAC_CR_LOOPBK) != 0 ||
+           (self->phy[PHY_BMCR] & PHY_BMCR_LOOPBACK) != 0;
+}
+
+/* lan9118_transmit.c */
+
+/* A word for TX_DATA_FIFO that is not within transmit_run, and the end of such a run. */
+void vdev_lan9118_transmit_word(struct vdev_lan9118_emulator *self, uint32_t value);
+void vdev_lan9118_transmit_run_over(struct vdev_lan9118_emulator *self);
+uint32_t vdev_lan9118_transmit_free(const struct vdev_lan9118_emulator *self); /* words */
+/* Hand over to the class what may be, and tell of what is done. */
+void vdev_lan9118_transmit_go(struct vdev_lan9118_emulator *self);
+/* Throw away what is not in flight. With `forget`, what is in flight will have no status. */
+void vdev_lan9118_transmit_dump(struct vdev_lan9118_emulator *self, bool forget);
+/* As the class's client. */
+void vdev_lan9118_writable(void *owner);
+
+/* lan9118_receive.c */
+
+uint32_t vdev_lan9118_receive_word(struct vdev_lan9118_emulator *self);
+void vdev_lan9118_receive_run_over(struct vdev_lan9118_emulator *self);
+void vdev_lan9118_receive_dump(struct vdev_lan9118_emulator *self);
+void vdev_lan9118_receive_skip(struct vdev_lan9118_emulator *self); /* fast forward */
+/* The MAC's receiver was switched off. */
+void vdev_lan9118_receive_stop(struct vdev_lan9118_emulator *self);
+/* A frame of one's own, looped back. */
+void vdev_lan9118_receive_own(struct vdev_lan9118_emulator *self, const uint8_t *bytes,
+                              uint32_t length);
+int vdev_lan9118_accept(void *owner, const struct vdev_net_arrival *arrival,
+                        struct vdev_net_room *room);
+void vdev_lan9118_delivered(void *owner, int status);
+
+/* lan9118_mac.c */
+
+/* Reset the MAC, its address from the EEPROM; the PHY stays as it is. */
+void vdev_lan9118_mac_reset(struct vdev_lan9118_emulator *self);
+void vdev_lan9118_phy_reset(struct vdev_lan9118_emulator *self);
+bool vdev_lan9118_phy_interrupts(const struct vdev_lan9118_emulator *self);
+/* Does the MAC want frames for that address [DS table 3.1]? */
+bool vdev_lan9118_wants(const struct vdev_lan9118_emulator *self, const uint8_t *destination);
+void vdev_lan9118_changed(void *owner);
+
+/* What the registers' accesses do; in the file whose subject it is. */
+vdev_register_read_function vdev_lan9118_read_receive_status, vdev_lan9118_read_receive_status_peek,
+    vdev_lan9118_read_transmit_status, vdev_lan9118_read_transmit_status_peek,
+    vdev_lan9118_read_receive_information, vdev_lan9118_read_transmit_information,
+    vdev_lan9118_read_timer_count, vdev_lan9118_read_free_run;
+vdev_register_write_function vdev_lan9118_write_interrupt_enable, vdev_lan9118_write_interrupts,
+    vdev_lan9118_write_byte_test, vdev_lan9118_write_receive_configuration,
+    vdev_lan9118_write_transmit_configuration, vdev_lan9118_write_hardware_configuration,
+    vdev_lan9118_write_data_path, vdev_lan9118_write_power_management,
+    vdev_lan9118_write_timer_configuration, vdev_lan9118_write_mac_command,
+    vdev_lan9118_write_eeprom_command;
 
 #endif

@@ -5,8 +5,8 @@
  */
 #include "emulators/lan9118.h"
 
-#define READ(function)  .read = NULL
-#define WRITE(function) .write = NULL
+#define READ(function)  .read = vdev_lan9118_read_##function
+#define WRITE(function) .write = vdev_lan9118_write_##function
 
 #define INDEX(id, offset_, load, ...) [(offset_) / 4] = (id) + 1,
 #define LOAD(id, offset_, load, ...)  [(offset_) / 4] = (load) != 0 ? (id) + 1 : 0,

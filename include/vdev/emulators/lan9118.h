@@ -28,6 +28,7 @@
 
 #include <vdev/bus.h>
 #include <vdev/clock.h>
+#include <vdev/emulators/omap3_gptimer.h>
 #include <vdev/interrupt.h>
 #include <vdev/net.h>
 #include <vdev/registers.h>
@@ -38,12 +39,15 @@
 #define VDEV_LAN9118_IN_FLIGHT      8u /* frames that the class below has at one time, at most */
 
 /* Words of the FIFOs' memories, and what the longest frame may need beyond their ends. */
-#define VDEV_LAN9118_FRAME_BYTES       2047u /* what the fields for it hold */
+#define VDEV_LAN9118_FRAME_BYTES       2047u /* check sequence included */
+#define VDEV_LAN9118_PADDED_BYTES      60u   /* the shortest frame, without it */
 #define VDEV_LAN9118_FRAME_WORDS       516u
 #define VDEV_LAN9118_TRANSMIT_WORDS    3456u /* DS table 5.3, TX_FIF_SZ 14 */
 #define VDEV_LAN9118_RECEIVE_WORDS     3570u /* TX_FIF_SZ 2: 3360, and one more for each frame */
 #define VDEV_LAN9118_TRANSMIT_STATUSES 128u
 #define VDEV_LAN9118_RECEIVE_STATUSES  224u
+#define VDEV_LAN9118_MAC_REGISTERS     13u
+#define VDEV_LAN9118_PHY_REGISTERS     32u
 
 struct vdev_lan9118_emulator_configuration {
     struct vdev_net *net;                  /* the medium: the emulator becomes its client */
@@ -61,77 +65,81 @@ struct vdev_lan9118_emulator_configuration {
 
 /* A frame that the class below has. */
 struct vdev_lan9118_sent {
-    struct vdev_net_frame frame;
+    struct vdev_net_frame frame; /* first: the way back from it */
     struct vdev_buffer buffer;
-    uint32_t end;   /* of its words in the transmit FIFO, and the next one's place */
     uint16_t words; /* of the FIFO's space */
     uint16_t tag;
-    int status;
+    uint16_t end; /* of its words in the transmit FIFO's memory */
     bool done;
-    bool forgotten; /* sent before a reset or a dump: no status */
-    _Alignas(4) uint8_t padded[60];
+    bool forgotten; /* sent before a reset: no status */
+    int status;
+    _Alignas(4) uint8_t padded[VDEV_LAN9118_PADDED_BYTES];
 };
 
 /* All of it is the emulator's; `sent` and `received` may be read. */
 struct vdev_lan9118_emulator {
     /* What an access to a data FIFO looks at; kept together. */
-    uint32_t *receive_next;  /* the next word to be read */
-    uint32_t receive_run;    /* words that can be read from there on without a thought */
-    uint32_t transmit_run;   /* words that can be written to there without a thought */
-    uint32_t *transmit_next; /* where the next word goes */
+    const uint32_t *receive_next; /* the next word to be read */
+    uint32_t receive_run;         /* words that can be read from there on without a thought */
+    uint32_t *transmit_next;      /* where the next word goes */
+    uint32_t transmit_run;        /* words that can be written from there on without a thought */
 
     struct vdev_register_bank bank;
     uint32_t values[VDEV_LAN9118_REGISTER_COUNT];
     struct vdev_net *net;
     struct vdev_interrupt_line *interrupt;
-    const struct vdev_clock *clock;
     void (*rearm)(void *owner, uint64_t deadline);
     void *owner;
-    uint64_t started;  /* FREE_RUN was 0 then */
-    uint64_t reloaded; /* GPT_CNT was GPT_LOAD then */
-    uint32_t mac[13];  /* by number [DS table 5.8] */
-    uint16_t phy[32];  /* by number [DS table 5.9] */
-    uint8_t address[VDEV_NET_ADDRESS_BYTES];
-    bool eeprom;
-    bool link; /* as the PHY told it last */
+    bool clocked;
+    struct vdev_omap3_ticks free_run; /* of 25 MHz, since the reset */
+    struct vdev_omap3_ticks timer;    /* of 10 kHz, since GPT_CNT was GPT_LOAD */
+    uint64_t wraps;                   /* of GPT_CNT since then that have been noticed */
 
-    /* Transmit: positions are words in transmit_memory. */
-    uint32_t transmit_head;  /* of the oldest frame that is not done with */
+    uint32_t mac[VDEV_LAN9118_MAC_REGISTERS];
+    uint16_t phy[VDEV_LAN9118_PHY_REGISTERS];
+    uint8_t address[VDEV_NET_ADDRESS_BYTES]; /* in the EEPROM */
+    bool eeprom;
+    bool link;      /* as the PHY has it */
+    bool link_lost; /* since its basic status was read */
+
+    /* Transmit. Positions are words in transmit_memory. */
     uint32_t transmit_ready; /* of the oldest frame that waits for its turn */
     uint32_t transmit_tail;  /* where the frame under way begins, or the next one will */
-    uint32_t transmit_used;  /* words of space [DS §3.12.5] of all complete frames */
+    uint32_t transmit_used;  /* words of all complete frames; those in flight included */
     uint32_t transmit_open;  /* ... and of the frame under way */
     uint32_t waiting;        /* frames that wait for their turn */
     uint32_t command_a, command_b;
-    uint32_t frame_bytes;   /* of the frame under way, that are there */
-    uint32_t segment_words; /* data words of the segment under way that have still to be written */
-    uint32_t skip;          /* words before and after the data that are thrown away */
+    uint32_t frame_bytes;   /* of the frame under way, in the segments before this one */
+    uint32_t frame_start;   /* bytes before its first one in its first word */
+    uint32_t segment_start; /* position of this segment's data */
+    uint32_t segment_words; /* of them, that are not in transmit_run and have to come */
+    uint32_t before, after; /* words around the data that are thrown away */
     uint8_t transmit_phase; /* of enum phase in lan9118_transmit.c */
-    bool segmented;         /* the frame under way is not in its first segment */
-    bool broken;            /* ... and will not be sent */
+    bool frame_begun;       /* by a first segment, and the last one has not come */
+    bool broken;            /* ... and it will not be sent */
     bool full;              /* the class has no room until it says so */
     uint8_t sent_head, sent_count;
     struct vdev_lan9118_sent in_flight[VDEV_LAN9118_IN_FLIGHT];
     uint32_t transmit_status_head, transmit_status_count;
     uint32_t transmit_status[VDEV_LAN9118_TRANSMIT_STATUSES];
 
-    /* Receive: likewise. */
-    uint32_t receive_head; /* of the frame that is read, or will be next */
-    uint32_t receive_tail;
-    uint32_t receive_frames; /* not read to their ends */
-    uint32_t receive_used;   /* words of them that are not read; of the first one, all */
-    uint32_t receive_before, receive_data, receive_after; /* words to come of the first one */
-    uint32_t receive_length;                              /* of the frame that the class puts in */
-    uint32_t receive_flags;
-    uint32_t receive_offset; /* bytes */
-    bool receive_open;       /* the first frame has been begun to be read */
-    bool claimed;            /* the class has been given room */
-    bool claim_void;         /* ... before a reset or a dump */
-    struct vdev_buffer room;
+    /* Receive. Likewise. */
+    uint32_t receive_head;      /* of the first frame that has not been begun to be read */
+    uint32_t receive_tail;      /* where the next one goes */
+    uint32_t receive_frames;    /* that have not been begun to be read */
+    uint32_t receive_used;      /* their data words */
+    uint32_t lead, data, trail; /* words to come of the one that has, beyond receive_run */
+    struct vdev_buffer room;    /* of the frame that the class puts in */
+    uint32_t room_flags;        /* for its status */
+    uint16_t room_type;         /* its type, or its length */
+    bool reading;               /* a frame has been begun to be read */
+    bool claimed;               /* the class has been given room */
+    bool claim_void;            /* ... before a reset or a dump */
+    bool stopping;              /* the receiver stops after that frame */
     uint32_t receive_status_head, receive_status_count;
     uint32_t receive_status[VDEV_LAN9118_RECEIVE_STATUSES];
 
-    /* Frames that the guest had sent and was given; of what it did not, the reason. */
+    /* Frames that the guest sent and was given, by the class; and why others were not. */
     struct vdev_net_direction sent;
     struct vdev_net_direction received;
 
