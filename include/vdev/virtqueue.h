@@ -59,13 +59,13 @@ struct vdev_device_queue {
     uint16_t next_available; /* available entries taken so far */
     uint16_t next_used;      /* used entries published so far */
     uint16_t signalled;      /* next_used at the last decision about an interrupt */
-    uint16_t refused;        /* next_available after the last chain that was malformed */
     bool indirect;
     bool event_index;
     bool live;
     bool corrupt;
     uint64_t chains;    /* taken, for reports */
     uint64_t malformed; /* of these, given back with length 0 */
+    uint64_t refused;   /* `chains` after the last of them */
 };
 
 /*

@@ -43,7 +43,6 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
     queue->next_available = configuration->start_index;
     queue->next_used = configuration->start_index;
     queue->signalled = configuration->start_index;
-    queue->refused = configuration->start_index;
     queue->indirect = configuration->indirect;
     queue->event_index = configuration->event_index;
     queue->live = true;
@@ -285,17 +284,15 @@ void vdev_device_queue_give_all(struct vdev_device_queue *queue,
 void vdev_device_queue_refuse(struct vdev_device_queue *queue, uint16_t id)
 {
     queue->malformed++;
-    queue->refused = queue->next_available;
+    queue->refused = queue->chains;
     vdev_device_queue_give(queue, id, 0);
 }
 
 bool vdev_device_queue_untake(struct vdev_device_queue *queue, size_t count)
 {
     uint16_t taken = (uint16_t)(queue->next_available - queue->next_used);
-    /* Modulo 2^16 this may be less than it is, never more. */
-    uint16_t in_a_row = (uint16_t)(queue->next_available - queue->refused);
 
-    if (!queue->live || count > taken || count > in_a_row) {
+    if (!queue->live || count > taken || count > queue->chains - queue->refused) {
         return false;
     }
     queue->next_available = (uint16_t)(queue->next_available - count);
