@@ -325,7 +325,8 @@ int vdev_lan9118_driver_init(struct vdev_lan9118_driver *driver,
     };
     uint32_t control = control_of(configuration->receive_mode);
 
-    if (configuration->clock == NULL || configuration->receive_offset > 2 || control == 0 ||
+    if (configuration->clock == NULL || (configuration->receive_offset & ~2u) != 0 ||
+        control == 0 ||
         (configuration->address != NULL && vdev_net_is_group(configuration->address))) {
         return VDEV_ERROR_INVALID;
     }

@@ -3,7 +3,6 @@
  * LAN9118: frames out of the receive FIFO, straight into the client's rooms. A frame is a word in
  * the status FIFO, and words in the data FIFO: so many empty bytes, the frame, its check sequence.
  */
-#include "core/mem.h"
 #include "lan9118.h"
 
 /* [DS §3.13.3]. */
@@ -20,6 +19,12 @@
 #define FFWD_READS 8u
 
 typedef uint32_t __attribute__((may_alias)) buffer_word;
+typedef uint16_t __attribute__((may_alias)) buffer_half;
+
+/* A word at any address: one store where the processor takes that, several where it does not. */
+struct __attribute__((packed, may_alias)) loose_word {
+    uint32_t word;
+};
 
 /* What is left of a frame in the FIFO, as a row of bytes. */
 struct stream {
@@ -34,41 +39,31 @@ static inline uint32_t next_word(const struct vdev_io *io)
     return vdev_io_read32(io, RX_DATA_FIFO);
 }
 
-static void read_words(struct vdev_io io, buffer_word *to, size_t count)
+static void read_words(struct vdev_io io, struct loose_word *to, size_t count)
 {
     for (; count >= 16; count -= 16, to += 16) {
         uint32_t a = next_word(&io), b = next_word(&io), c = next_word(&io), d = next_word(&io);
-        to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+        to[0].word = a, to[1].word = b, to[2].word = c, to[3].word = d;
         a = next_word(&io), b = next_word(&io), c = next_word(&io), d = next_word(&io);
-        to[4] = a, to[5] = b, to[6] = c, to[7] = d;
+        to[4].word = a, to[5].word = b, to[6].word = c, to[7].word = d;
         a = next_word(&io), b = next_word(&io), c = next_word(&io), d = next_word(&io);
-        to[8] = a, to[9] = b, to[10] = c, to[11] = d;
+        to[8].word = a, to[9].word = b, to[10].word = c, to[11].word = d;
         a = next_word(&io), b = next_word(&io), c = next_word(&io), d = next_word(&io);
-        to[12] = a, to[13] = b, to[14] = c, to[15] = d;
+        to[12].word = a, to[13].word = b, to[14].word = c, to[15].word = d;
     }
-    for (; count != 0; count--) {
-        *to++ = next_word(&io);
+    for (; count != 0; count--, to++) {
+        to->word = next_word(&io);
     }
 }
 
 /* The same, where each word of the room has bytes of two of the FIFO's; returns the last's rest. */
-static uint32_t read_shifted(struct vdev_io io, buffer_word *to, size_t count, uint32_t carry,
+static uint32_t read_shifted(struct vdev_io io, struct loose_word *to, size_t count, uint32_t carry,
                              unsigned bits)
 {
-    unsigned rest = 32 - bits;
-
-    for (; count >= 4; count -= 4, to += 4) {
-        uint32_t a = next_word(&io), b = next_word(&io), c = next_word(&io), d = next_word(&io);
-        to[0] = carry | a << bits;
-        to[1] = a >> rest | b << bits;
-        to[2] = b >> rest | c << bits;
-        to[3] = c >> rest | d << bits;
-        carry = d >> rest;
-    }
-    for (; count != 0; count--) {
-        uint32_t a = next_word(&io);
-        *to++ = carry | a << bits;
-        carry = a >> rest;
+    for (; count != 0; count--, to++) {
+        uint32_t word = next_word(&io);
+        to->word = carry | word << bits;
+        carry = word >> (32 - bits);
     }
     return carry;
 }
@@ -89,15 +84,12 @@ static uint8_t next_byte(struct stream *stream)
 /* The next `length` bytes, which are there, to one place. */
 static void take(struct stream *stream, uint8_t *to, size_t length)
 {
-    for (; length != 0 && (uintptr_t)to % 4 != 0; length--) {
-        *to++ = next_byte(stream);
-    }
     size_t words = length / 4;
     if (stream->carried == 0) {
-        read_words(stream->io, (buffer_word *)to, words);
+        read_words(stream->io, (struct loose_word *)to, words);
     } else {
-        stream->carry =
-            read_shifted(stream->io, (buffer_word *)to, words, stream->carry, 8 * stream->carried);
+        stream->carry = read_shifted(stream->io, (struct loose_word *)to, words, stream->carry,
+                                     8 * stream->carried);
     }
     stream->left -= (uint32_t)words;
     to += 4 * words;
@@ -144,40 +136,82 @@ static uint32_t words_of(const struct vdev_lan9118_driver *driver, uint32_t leng
     return (driver->offset + length + CHECK_BYTES + 3) / 4;
 }
 
-/* The frame in `head`, with what is left of it in the FIFO, to its room. */
-static int fetch(struct vdev_lan9118_driver *driver, const struct vdev_net_room *room)
+/* Frames begin at an even offset: halves of words lie in `head` as they do in the frame. */
+static void copy_header(uint8_t *header, const uint32_t *head, unsigned offset)
+{
+    const buffer_half *from = (const buffer_half *)head + offset / 2;
+    buffer_half *to = (buffer_half *)header;
+
+    to[0] = from[0], to[1] = from[1], to[2] = from[2], to[3] = from[3];
+    to[4] = from[4], to[5] = from[5], to[6] = from[6];
+}
+
+/* All of `head` but the offset, to one place. */
+static void copy_head(uint8_t *to, const uint32_t *head, unsigned offset)
+{
+    if ((uintptr_t)to % 4 != offset) {
+        const uint8_t *from = (const uint8_t *)head;
+        for (unsigned i = offset; i < HEAD_WORDS * 4; i++) {
+            *to++ = from[i];
+        }
+        return;
+    }
+    if (offset == 0) {
+        *(buffer_word *)to = head[0];
+    } else {
+        *(buffer_half *)to = ((const buffer_half *)head)[1];
+    }
+    to += 4 - offset;
+    ((buffer_word *)to)[0] = head[1];
+    ((buffer_word *)to)[1] = head[2];
+    ((buffer_word *)to)[2] = head[3];
+}
+
+/* To a room in several pieces, or one with few bytes. Returns what `length` bytes did not fit. */
+static uint32_t fetch_pieces(struct vdev_lan9118_driver *driver, const struct vdev_net_room *room,
+                             struct stream *stream, uint32_t length)
 {
     struct vdev_cursor cursor = vdev_cursor(room->buffers, room->buffer_count);
-    uint32_t length = driver->held_length;
-    size_t count = sizeof driver->head - driver->offset; /* bytes of the frame in `head` */
-    struct stream stream = {.io = driver->io, .left = words_of(driver, length) - HEAD_WORDS};
-    int status = VDEV_OK;
+    uint32_t count = HEAD_WORDS * 4 - driver->offset; /* bytes of the frame in `head` */
 
     if (count > length) {
         count = length;
     }
-    length -= (uint32_t)count;
-    if (vdev_cursor_write(&cursor, (const uint8_t *)driver->head + driver->offset, count) !=
-        count) {
-        status = VDEV_ERROR_IO;
-        length = 0;
-    }
+    length -=
+        (uint32_t)vdev_cursor_write(&cursor, (const uint8_t *)driver->head + driver->offset, count);
     while (length != 0) {
         void *pointer;
         size_t piece = vdev_cursor_peek(&cursor, &pointer);
         if (piece == 0) {
-            status = VDEV_ERROR_IO; /* a client that does not keep to the class */
-            break;
+            break; /* a client that does not keep to the class */
         }
         if (piece > length) {
             piece = length;
         }
-        take(&stream, pointer, piece);
+        take(stream, pointer, piece);
         vdev_cursor_skip(&cursor, piece);
         length -= (uint32_t)piece;
     }
+    return length;
+}
+
+/* The frame in `head`, with what is left of it in the FIFO, to its room. */
+static int fetch(struct vdev_lan9118_driver *driver, const struct vdev_net_room *room)
+{
+    uint32_t length = driver->held_length;
+    uint32_t count = HEAD_WORDS * 4 - driver->offset;
+    struct stream stream = {.io = driver->io, .left = words_of(driver, length) - HEAD_WORDS};
+
+    if (count <= length && room->buffer_count != 0 && room->buffers[0].length >= length) {
+        uint8_t *to = room->buffers[0].pointer;
+        copy_head(to, driver->head, driver->offset);
+        take(&stream, to + count, length - count);
+        length = 0;
+    } else {
+        length = fetch_pieces(driver, room, &stream, length);
+    }
     discard(driver, stream.left);
-    return status;
+    return length == 0 ? VDEV_OK : VDEV_ERROR_IO;
 }
 
 /* Ask the client about the frame in `head`. True: it is done with. */
@@ -187,7 +221,7 @@ static bool offer(struct vdev_lan9118_driver *driver)
     struct vdev_net_arrival arrival = {.length = driver->held_length};
     struct vdev_net_room room = {NULL, 0};
 
-    memcpy(arrival.header, (const uint8_t *)driver->head + driver->offset, sizeof arrival.header);
+    copy_header(arrival.header, driver->head, driver->offset);
     int status = net->client.accept(net->client.owner, &arrival, &room);
     if (status == VDEV_ERROR_FULL) {
         driver->waits = true;

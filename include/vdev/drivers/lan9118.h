@@ -36,9 +36,8 @@ struct vdev_lan9118_driver_configuration {
      */
     uint8_t interrupt_interval;
     /*
-     * Empty bytes before a frame in the FIFO, 0 to 2. Frames move fastest into rooms that begin at
-     * an address that is as much more than a multiple of 4; 2 suits who aligns what follows the
-     * header.
+     * Empty bytes before a frame in the FIFO, 0 or 2. Stores are aligned into rooms that begin at
+     * an address that is as much more than a multiple of 4; others take a little longer.
      */
     uint8_t receive_offset;
     /*
