@@ -17,17 +17,19 @@
 #include <vdev/virtio.h>
 #include <vdev/virtio_driver.h>
 
+#define FAKE_QUEUES 3u
+
 struct fake_transport {
     struct vdev_virtio_driver driver;
     uint32_t status;
     uint64_t offered, accepted;
     uint8_t space[64];
     uint32_t generation;
-    uint32_t queue_size_maximum[2];
-    struct vdev_virtqueue_configuration queues[2];
-    bool ready[2];
+    uint32_t queue_size_maximum[FAKE_QUEUES];
+    struct vdev_virtqueue_configuration queues[FAKE_QUEUES];
+    bool ready[FAKE_QUEUES];
     uint32_t causes;
-    unsigned notified[2], resets;
+    unsigned notified[FAKE_QUEUES], resets;
     /* What this device does wrong. */
     bool never_resets;
     bool restless;    /* its configuration changes whenever one looks */
@@ -52,7 +54,7 @@ static inline void fake_set_status(struct vdev_virtio_driver *driver, uint32_t s
 
     if (status == 0) {
         fake->resets++;
-        fake->ready[0] = fake->ready[1] = false;
+        memset(fake->ready, 0, sizeof fake->ready);
         fake->causes = 0;
         if (fake->never_resets) {
             return;
@@ -79,7 +81,7 @@ static inline void fake_set_features(struct vdev_virtio_driver *driver, uint64_t
 
 static inline uint32_t fake_queue_size_maximum(struct vdev_virtio_driver *driver, uint16_t queue)
 {
-    return queue < 2 ? fake_of(driver)->queue_size_maximum[queue] : 0;
+    return queue < FAKE_QUEUES ? fake_of(driver)->queue_size_maximum[queue] : 0;
 }
 
 static inline int fake_start_queue(struct vdev_virtio_driver *driver, uint16_t queue,
@@ -152,7 +154,9 @@ static inline void fake_init(struct fake_transport *fake, uint32_t id, uint64_t 
     fake->driver.operations = &operations;
     fake->driver.id = id;
     fake->offered = offered | 1ull << 32;
-    fake->queue_size_maximum[0] = fake->queue_size_maximum[1] = 64;
+    for (unsigned i = 0; i < FAKE_QUEUES; i++) {
+        fake->queue_size_maximum[i] = 64;
+    }
 }
 
 /* ---- the ring, from the device's side, where bus addresses are pointers ---- */
