@@ -92,16 +92,21 @@ static const struct vdev_net_operations operations = {
 
 /* ---- links ---- */
 
+static bool link_of(struct vdev_switch *self, const struct vdev_switch_port *port)
+{
+    bool link = port->up && !port->follows;
+
+    for (uint32_t left = self->uplinks; left != 0 && port->up; left &= left - 1) {
+        link = link || vdev_switch_first(self, left)->below->link;
+    }
+    return link;
+}
+
 void vdev_switch_update_links(struct vdev_switch *self)
 {
-    bool outside = false;
-
-    for (uint32_t left = self->uplinks; left != 0; left &= left - 1) {
-        outside = outside || vdev_switch_first(self, left)->below->link;
-    }
     for (uint32_t left = self->guests; left != 0; left &= left - 1) {
         struct vdev_switch_port *port = vdev_switch_first(self, left);
-        bool link = port->up && (outside || !port->follows);
+        bool link = link_of(self, port);
         if (link != port->net.link) {
             port->net.link = link;
             self->changed |= vdev_switch_bit(port);
@@ -211,8 +216,7 @@ int vdev_switch_add_guest(struct vdev_switch *self, struct vdev_switch_port *por
     port->owner = self;
     self->ports[port->index] = port;
     self->guests |= vdev_switch_bit(port);
-    vdev_switch_update_links(self);
-    self->changed &= ~vdev_switch_bit(port); /* it has had no other link before */
+    port->net.link = link_of(self, port);
     return VDEV_OK;
 }
 
@@ -322,6 +326,7 @@ int vdev_switch_remove(struct vdev_switch_port *port)
     self->changed &= ~bit;
     self->refused &= ~bit;
     self->resume &= ~bit;
+    self->wanted &= ~bit;
     if (port->below != NULL) {
         port->below->client = (struct vdev_net_client){.accept = NULL};
     }

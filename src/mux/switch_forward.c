@@ -77,6 +77,7 @@ static bool give(struct vdev_switch *self, struct vdev_switch_port *from,
     struct vdev_net_room room = {NULL, 0};
 
     if ((self->delivering & vdev_switch_bit(to)) != 0) {
+        self->wanted |= vdev_switch_bit(to);
         return false;
     }
     if (!to->net.link || client->accept == NULL) {

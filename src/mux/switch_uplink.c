@@ -210,6 +210,7 @@ static int accept_direct(struct vdev_switch *self, struct vdev_switch_port *port
     const struct vdev_net_client *client = &to->net.client;
 
     if ((self->delivering & route->to) != 0) {
+        self->wanted |= route->to;
         return refuse(self, port);
     }
     if (route->bucket != NULL && !vdev_switch_admit(self, route)) {
@@ -285,11 +286,12 @@ static void delivered(void *owner, int status)
             vdev_net_count(&to->net.received, length);
         }
         to->net.client.delivered(to->net.client.owner, status);
-        if (self->refused != 0) {
+        if ((self->wanted & vdev_switch_bit(to)) != 0) {
+            self->wanted &= ~vdev_switch_bit(to);
             self->resume |= self->refused;
             self->refused = 0;
+            self->waiting = 0;
         }
-        self->waiting = 0;
     }
     self->inside--;
     vdev_switch_kick(self);

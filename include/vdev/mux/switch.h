@@ -160,8 +160,9 @@ struct vdev_switch {
     uint32_t guests;
     uint32_t uplinks;
     uint32_t ready;      /* something to forward */
-    uint32_t waiting;    /* of those: for an uplink */
+    uint32_t waiting;    /* of those: for an uplink, or for a delivery's end */
     uint32_t delivering; /* guests that an uplink delivers a frame to, at the moment */
+    uint32_t wanted;     /* of those: somebody waits for the end of it */
     uint32_t writable;   /* `writable` is to be called */
     uint32_t changed;    /* `changed` is to be called */
     uint32_t refused;    /* uplinks that are to be told to resume */
