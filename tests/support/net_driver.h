@@ -63,6 +63,9 @@ static inline int below_submit(struct vdev_net *net, struct vdev_net_frame *fram
 {
     ck_assert_ptr_eq(net, &below.net);
     below.submits++;
+    if (below.on_submit != NULL) {
+        below.on_submit();
+    }
     if (below.refuses != VDEV_OK) {
         return below.refuses;
     }
@@ -73,9 +76,6 @@ static inline int below_submit(struct vdev_net *net, struct vdev_net_frame *fram
     ck_assert_int_eq(vdev_net_check(frame->length, &frame->offload, net->takes, net->mtu), VDEV_OK);
     ck_assert_uint_eq(vdev_buffers_length(frame->buffers, frame->buffer_count), frame->length);
     below.frames[below.count++] = frame;
-    if (below.on_submit != NULL) {
-        below.on_submit();
-    }
     return VDEV_OK;
 }
 
