@@ -45,7 +45,7 @@ enum {
      */
     RECEIVE_WINDOW = 8 * 1440,
     RECEIVE_BUFFER = 64 << 10,
-    PATIENCE = 60000, /* ms without an answer until what is in flight is given up */
+    PATIENCE = 5000, /* ms without an answer until what is in flight is given up */
 };
 
 #define MARK_PAGE   0x1C130000

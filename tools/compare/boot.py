@@ -87,10 +87,11 @@ def bench(files, directory, disk, progress):
 
 
 def windows(arrangement, work):
-    """What a guest does of it: the bare-metal one has no network, and does all else unasked."""
-    known = ("block", "console") if arrangement.guest == "beagle" else work
-    if not set(known) & set(work):
-        return []
+    """What a guest does of it in one boot: the bare-metal one has no network, and does all else
+    unasked."""
+    known = work
+    if arrangement.guest == "beagle":
+        known = () if "net" in work else ("block", "console")
     every = workload.WINDOWS + workload.OMAP3_WINDOWS
     return [window for window in every if window.device in known]
 
@@ -103,8 +104,9 @@ class Boot:
         self.arrangement, self.files, self.directory = arrangement, files, directory
         self.original, self.work, self.progress = disk, work, progress
         # QEMU's trace shows the guest's own accesses to the board's devices wherever it has them:
-        # natively, and if it owns them under the hypervisor, which counts the rest.
-        self.trace = arrangement.name in ("native", "vm-owned")
+        # natively, and if it owns them under the hypervisor, which counts the rest. Of the network
+        # controller it shows the hypervisor's own, too.
+        self.trace = arrangement.name in ("native", "vm-owned") or "net" in work
         self.windows = windows(arrangement, work)
         self.verified, self.said = {}, {}
         self.log, self.log_text = [], []

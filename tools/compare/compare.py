@@ -35,6 +35,16 @@ PLAN = (
 WORK = ("block", "console", "net")
 
 
+def boots(names, work):
+    """The boots that do it all, each as its name, its arrangement and its work. The network has
+    boots of its own, in which time is another (machine.py)."""
+    own = [each for each in work if each != "net"]
+    planned = [(name, machine.ARRANGEMENTS[name], own) for name in names]
+    if "net" in work:
+        planned += [(f"{name}-net", machine.ARRANGEMENTS[name], ["net"]) for name in names]
+    return [each for each in planned if boot.windows(each[1], each[2])]
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         """One line, as every failure here; ./run help has the rest."""
@@ -126,30 +136,25 @@ def measure(options, names, bench, progress, finished=None):
     lock = take(directory)
     disk = prepare_disk(options, directory)
     with lock, concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        running = [
-            pool.submit(
+        running = {
+            name: pool.submit(
                 boot.Boot(
-                    machine.ARRANGEMENTS[name],
-                    files,
-                    os.path.join(directory, name),
-                    disk,
-                    options.work,
-                    progress,
+                    arrangement, files, os.path.join(directory, name), disk, work, progress
                 ).run
             )
-            for name in names
-        ]
+            for name, arrangement, work in boots(names, options.work)
+        }
         benching = (
             pool.submit(boot.bench, files, os.path.join(directory, "entries"), disk, progress)
             if bench
             else None
         )
         rows, errors = [], []
-        for future in running:
+        for name, future in running.items():
             try:
                 done = future.result()
                 if finished is not None:
-                    finished[done.arrangement.title] = done
+                    finished[name] = done
                 wanted = [window for window in done.windows if window.device in options.work]
                 rows += [counts.row(done, window) for window in wanted]
             except boot.BootError as error:
@@ -172,12 +177,7 @@ def measure(options, names, bench, progress, finished=None):
 def main(arguments):
     options = parse(arguments)
     wanted = options.arrangement or ["native", "vm-owned", "pure", "para"]
-    names = [
-        name
-        for name in PLAN
-        if machine.ARRANGEMENTS[name].name in wanted
-        and boot.windows(machine.ARRANGEMENTS[name], options.work)
-    ]
+    names = [name for name in PLAN if machine.ARRANGEMENTS[name].name in wanted]
     bench = not options.arrangement or "pure" in wanted
     try:
         check(options)

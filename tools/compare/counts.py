@@ -2,6 +2,8 @@
 """What one window cost: differences between the counters at its two marks. Prints nothing and boots
 nothing."""
 
+import machine
+
 # What the bare-metal guest measures in each of its windows, after the first, which is empty, and
 # the counter that says how often it did so: how often is its own affair (bench/guest/entries.S).
 BENCH_WINDOWS = (
@@ -52,7 +54,12 @@ def hypervisor_cost(before, after):
             name: after[name] - before[name]
             for name in ("hyp_instructions", "virtual_irqs", "world_switches")
         },
+        "guest_instructions": _difference(before, after, "guest_instructions"),
     }
+
+
+def _difference(before, after, name):
+    return after[name] - before[name] if name in before and name in after else None
 
 
 NOTHING = {
@@ -62,7 +69,40 @@ NOTHING = {
     "hyp_instructions": 0,
     "virtual_irqs": 0,
     "world_switches": 0,
+    "guest_instructions": None,
 }
+# Where a LAN9118 takes and gives a frame's words [LAN9118, Direct Address Space].
+DATA_PORTS = range(0x00, 0x40)
+
+
+def network(boot, window, begin, end):
+    """What only a network's row has. `frames` are those that the payload needs: of a stream its
+    bytes by the segment's size, of datagrams all that were sent and came; `frames_out` and
+    `frames_in` all that the guest's stack has sent and got, one that a driver moves several as
+    counted as those. What the interface itself counts stands beside it. `nic_accesses` are all to
+    the controller's registers, the guest's or the hypervisor's, `nic_data_words` those with data."""
+    said = {key: int(value) for key, value in boot.said[f"net-{window.workload}"].items()}
+    stream = window.workload.startswith("tcp-")
+    _, _, base, size, _ = machine.BOARD["net"]
+    accesses, registers = traced_accesses(boot.trace_marks[begin], boot.trace_marks[end], base, size)
+    words = {key: value for key, value in registers.items() if int(key, 0) in DATA_PORTS}
+    return {
+        "guest_instructions": said.get("instructions"),
+        "guest_microseconds": said["microseconds"],
+        "frames": -(-window.bytes // said["mss"]) if stream else said["sent"] + said["received"],
+        "frames_out": said["frames-out"],
+        "frames_in": said["frames-in"],
+        "interface_frames_out": said["interface-out"],
+        "interface_frames_in": said["interface-in"],
+        "interface_frames_lost": said["interface-lost"],
+        "retransmitted": said.get("retransmitted", 0),
+        "lost": 0 if stream else said["sent"] - said["received"],
+        "corrupt": said.get("corrupt", 0),
+        "duplicates": said.get("duplicates", 0),
+        "reordered": said.get("reordered", 0),
+        "nic_accesses": accesses,
+        "nic_data_words": total(words),
+    }
 
 
 def row(boot, window):
@@ -81,7 +121,7 @@ def row(boot, window):
         traced, traced_registers = traced_accesses(
             boot.trace_marks[begin], boot.trace_marks[end], base, size
         )
-    return {
+    result = {
         "device": window.device,
         "arrangement": arrangement.name,
         "placement": "hypervisor" if arrangement.name in ("pure", "para") else "none",
@@ -95,12 +135,19 @@ def row(boot, window):
         "hyp_entries": cost["hyp_entries"],
         "hyp_entries_by_cause": cost["hyp_entries_by_cause"],
         "hyp_instructions": cost["hyp_instructions"],
+        "guest_instructions": cost["guest_instructions"],
         "virtual_irqs": cost["virtual_irqs"],
         "world_switches": cost["world_switches"],
         "traced_accesses": traced,
         "traced_accesses_by_register": traced_registers,
         "verified": bool(boot.verified.get(window.number)),
     }
+    if window.device == "net":
+        said = network(boot, window, begin, end)
+        if arrangement.virtualized:
+            said["guest_instructions"] = cost["guest_instructions"]
+        result.update(said)
+    return result
 
 
 def add_native_accesses(rows):
