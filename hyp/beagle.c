@@ -34,7 +34,7 @@ static void signal(void *context, uint32_t number, bool level)
     (void)context;
     (void)number;
     cpu_write_hcr(level ? control | HCR_VI : control & ~(uint32_t)HCR_VI);
-    vm.counts.virtual_irqs += level;
+    counts.virtual_irqs += level;
 }
 
 static void begin(void)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Counting: entries by cause, and the hypervisor's own instructions by an event counter of the
- * performance monitors that counts in Hyp mode only (INST_RETIRED; the cycle counter would jump over
- * a WFI). Guests have no access to it. [ARM DDI 0406C, C12]
+ * Counting: entries by cause, and instructions by two event counters of the performance monitors,
+ * one that counts in Hyp mode only and one that counts everywhere else (INST_RETIRED; the cycle
+ * counter would jump over a WFI). Guests have no access to them. [ARM DDI 0406C, C12]
  */
 #include "cpu.h"
 #include "hyp.h"
 
 enum {
-    COUNTER = 5,             /* the last of six: HPMN gives the guest none from here on */
+    COUNTER_GUEST = 4,       /* the last two of six: HPMN gives the guest none from here on */
+    COUNTER_HYP = 5,
+    COUNTERS = 2,
+    OVERFLOWS = 1 << COUNTER_GUEST | 1 << COUNTER_HYP,
     INSTRUCTIONS = 0x08,     /* event: architecturally executed */
     HYP_ONLY = 1 << 27,      /* NSH: count in Hyp mode ... */
     HDCR_COUNT = 1 << 7,     /* HPME */
@@ -19,37 +22,49 @@ enum {
 };
 #define NOT_KERNEL_NOT_USER (3u << 30) /* P, U: ... and nowhere else */
 
-static uint32_t wraps;
+struct counts counts;
+
+static uint32_t wraps[COUNTERS];
 static uint64_t excluded; /* instructions of the log itself */
+
+static void start(uint32_t counter, uint32_t type)
+{
+    cpu_write_pmselr(counter);
+    cpu_barrier();
+    cpu_write_pmxevtyper(type);
+    cpu_write_pmxevcntr(0);
+}
 
 void count_init(void)
 {
-    cpu_write_hdcr(HDCR_COUNT | HDCR_TRAP | COUNTER);
-    cpu_write_pmselr(COUNTER);
-    cpu_barrier();
-    cpu_write_pmxevtyper(NOT_KERNEL_NOT_USER | HYP_ONLY | INSTRUCTIONS);
-    cpu_write_pmxevcntr(0);
-    cpu_write_pmovsr(1 << COUNTER);
-    cpu_write_pmcntenset(1 << COUNTER);
+    cpu_write_hdcr(HDCR_COUNT | HDCR_TRAP | COUNTER_GUEST);
+    start(COUNTER_GUEST, INSTRUCTIONS);
+    start(COUNTER_HYP, NOT_KERNEL_NOT_USER | HYP_ONLY | INSTRUCTIONS);
+    cpu_write_pmovsr(OVERFLOWS);
+    cpu_write_pmcntenset(OVERFLOWS);
     cpu_barrier();
 }
 
 void count_wrap(void)
 {
-    if ((cpu_read_pmovsr() & 1 << COUNTER) != 0) {
-        cpu_write_pmovsr(1 << COUNTER);
-        wraps++;
+    uint32_t overflows = cpu_read_pmovsr() & OVERFLOWS;
+    if (overflows != 0) {
+        cpu_write_pmovsr(overflows);
+        wraps[0] += overflows >> COUNTER_GUEST & 1;
+        wraps[1] += overflows >> COUNTER_HYP;
     }
 }
 
-static uint64_t instructions(void)
+static uint64_t instructions(uint32_t counter)
 {
+    cpu_write_pmselr(counter);
+    cpu_barrier();
     uint32_t low = cpu_read_pmxevcntr();
     count_wrap();
     if (low < UINT32_C(1) << 31) {
         low = cpu_read_pmxevcntr(); /* if it wrapped between the two, this is the value after it */
     }
-    return (uint64_t)wraps << 32 | low;
+    return (uint64_t)wraps[counter - COUNTER_GUEST] << 32 | low;
 }
 
 void count_mark(uint32_t number)
@@ -57,19 +72,21 @@ void count_mark(uint32_t number)
     static const char *const names[COUNT_ENTRIES] = {
         "hypercall", "emulated_access", "stage2_fault", "irq", "system_register", "refused",
     };
-    uint64_t before = instructions();
+    uint64_t before = instructions(COUNTER_HYP);
 
-    log_print("{\"mark\":%u,\"hyp_instructions\":%llu,\"virtual_irqs\":%u,\"world_switches\":%u,"
-              "\"maintenance\":%u,\"unclaimed\":%llu,\"hyp_entries\":{",
+    log_print("{\"mark\":%u,\"hyp_instructions\":%llu,\"guest_instructions\":%llu,"
+              "\"virtual_irqs\":%u,\"world_switches\":%u,\"maintenance\":%u,\"unclaimed\":%llu,"
+              "\"hyp_entries\":{",
               (unsigned)number, (unsigned long long)(before - excluded),
-              (unsigned)vm.counts.virtual_irqs, (unsigned)vm.counts.world_switches,
-              (unsigned)vm.counts.maintenance, (unsigned long long)vm.bus.unclaimed);
+              (unsigned long long)instructions(COUNTER_GUEST),
+              (unsigned)counts.virtual_irqs, (unsigned)counts.world_switches,
+              (unsigned)counts.maintenance, (unsigned long long)vm_current->bus.unclaimed);
     for (unsigned i = 0; i < COUNT_ENTRIES; i++) {
-        log_print("%s\"%s\":%u", i == 0 ? "" : ",", names[i], (unsigned)vm.counts.entries[i]);
+        log_print("%s\"%s\":%u", i == 0 ? "" : ",", names[i], (unsigned)counts.entries[i]);
     }
     log_print("},\"devices\":{");
-    for (unsigned i = 0; i < vm.window_count; i++) {
-        const struct vdev_bus_window *window = &vm.windows[i];
+    for (unsigned i = 0; i < vm_current->window_count; i++) {
+        const struct vdev_bus_window *window = &vm_current->windows[i];
         const char *separator = "";
         log_print("%s\"%s\":{", i == 0 ? "" : ",", window->name);
         for (uint32_t r = 0; r < window->length / 4; r++) {
@@ -82,8 +99,10 @@ void count_mark(uint32_t number)
         }
         log_print("}");
     }
-    log_print("}}\n");
-    excluded += instructions() - before;
+    log_print("}");
+    network_report();
+    log_print("}\n");
+    excluded += instructions(COUNTER_HYP) - before;
 }
 
 int count_mark_access(void *device, struct vdev_access *access)

@@ -26,7 +26,9 @@ CPU_REGISTER(ctr, p15, 0, c0, c0, 1)
 CPU_REGISTER(mpidr, p15, 0, c0, c0, 5)
 CPU_REGISTER(vpidr, p15, 4, c0, c0, 0)
 CPU_REGISTER(vmpidr, p15, 4, c0, c0, 5)
+CPU_REGISTER(csselr, p15, 2, c0, c0, 0)
 CPU_REGISTER(sctlr, p15, 0, c1, c0, 0)
+CPU_REGISTER(cpacr, p15, 0, c1, c0, 2)
 CPU_REGISTER(hsctlr, p15, 4, c1, c0, 0)
 CPU_REGISTER(hcr, p15, 4, c1, c1, 0)
 CPU_REGISTER(hdcr, p15, 4, c1, c1, 1)
@@ -35,8 +37,11 @@ CPU_REGISTER(hstr, p15, 4, c1, c1, 3)
 CPU_REGISTER(htcr, p15, 4, c2, c0, 2)
 CPU_REGISTER(vtcr, p15, 4, c2, c1, 2)
 CPU_REGISTER(ttbcr, p15, 0, c2, c0, 2)
+CPU_REGISTER(dacr, p15, 0, c3, c0, 0)
 CPU_REGISTER(dfsr, p15, 0, c5, c0, 0)
 CPU_REGISTER(ifsr, p15, 0, c5, c0, 1)
+CPU_REGISTER(adfsr, p15, 0, c5, c1, 0)
+CPU_REGISTER(aifsr, p15, 0, c5, c1, 1)
 CPU_REGISTER(dfar, p15, 0, c6, c0, 0)
 CPU_REGISTER(ifar, p15, 0, c6, c0, 2)
 CPU_REGISTER(hdfar, p15, 4, c6, c0, 0)
@@ -46,8 +51,16 @@ CPU_REGISTER(iciallu, p15, 0, c7, c5, 0)
 CPU_REGISTER(dccimvac, p15, 0, c7, c14, 1)
 CPU_REGISTER(tlbiallh, p15, 4, c8, c7, 0)
 CPU_REGISTER(tlbiallnsnh, p15, 4, c8, c7, 4)
+CPU_REGISTER(mair0, p15, 0, c10, c2, 0)
+CPU_REGISTER(mair1, p15, 0, c10, c2, 1)
 CPU_REGISTER(hmair0, p15, 4, c10, c2, 0)
 CPU_REGISTER(vbar, p15, 0, c12, c0, 0)
+CPU_REGISTER(contextidr, p15, 0, c13, c0, 1)
+CPU_REGISTER(tpidrurw, p15, 0, c13, c0, 2)
+CPU_REGISTER(tpidruro, p15, 0, c13, c0, 3)
+CPU_REGISTER(tpidrprw, p15, 0, c13, c0, 4)
+CPU_REGISTER(htpidr, p15, 4, c13, c0, 2)
+CPU_REGISTER(cntkctl, p15, 0, c14, c1, 0)
 CPU_REGISTER(cnthctl, p15, 4, c14, c1, 0)
 CPU_REGISTER(cnthp_ctl, p15, 4, c14, c2, 1)
 CPU_REGISTER(cntv_ctl, p15, 0, c14, c3, 1)
@@ -69,6 +82,10 @@ CPU_REGISTER(pmxevcntr, p15, 0, c9, c13, 2)
         __asm__ volatile("mcrr " #p ", " #op1 ", %Q0, %R0, " #crm ::"r"(value) : "memory");        \
     }
 
+CPU_REGISTER_64(ttbr0, p15, 0, c2)
+CPU_REGISTER_64(ttbr1, p15, 1, c2)
+CPU_REGISTER_64(par, p15, 0, c7)
+CPU_REGISTER_64(cntv_cval, p15, 3, c14)
 CPU_REGISTER_64(httbr, p15, 4, c2)
 CPU_REGISTER_64(vttbr, p15, 6, c2)
 CPU_REGISTER_64(cntpct, p15, 0, c14)
@@ -92,6 +109,7 @@ CPU_BANKED(elr_hyp)
 CPU_BANKED(sp_usr)
 CPU_BANKED(sp_svc)
 CPU_BANKED(lr_svc)
+CPU_BANKED(spsr_svc)
 CPU_BANKED(sp_abt)
 CPU_BANKED(lr_abt)
 CPU_BANKED(spsr_abt)
@@ -100,8 +118,15 @@ CPU_BANKED(lr_und)
 CPU_BANKED(spsr_und)
 CPU_BANKED(sp_irq)
 CPU_BANKED(lr_irq)
+CPU_BANKED(spsr_irq)
 CPU_BANKED(sp_fiq)
 CPU_BANKED(lr_fiq)
+CPU_BANKED(spsr_fiq)
+CPU_BANKED(r8_fiq)
+CPU_BANKED(r9_fiq)
+CPU_BANKED(r10_fiq)
+CPU_BANKED(r11_fiq)
+CPU_BANKED(r12_fiq)
 
 /* Hyp mode reaches its own SPSR under this name only. */
 static inline uint32_t cpu_read_spsr_hyp(void)
@@ -114,6 +139,37 @@ static inline uint32_t cpu_read_spsr_hyp(void)
 static inline void cpu_write_spsr_hyp(uint32_t value)
 {
     __asm__ volatile("msr spsr_cxsf, %0" ::"r"(value) : "memory");
+}
+
+/* The floating-point unit: FPEXC, and the 32 double registers with FPSCR. */
+static inline uint32_t cpu_read_fpexc(void)
+{
+    uint32_t value;
+    __asm__ volatile(".fpu neon\n\tvmrs %0, fpexc" : "=r"(value));
+    return value;
+}
+
+static inline void cpu_write_fpexc(uint32_t value)
+{
+    __asm__ volatile(".fpu neon\n\tvmsr fpexc, %0" ::"r"(value) : "memory");
+}
+
+static inline uint32_t cpu_vfp_save(uint64_t *registers)
+{
+    uint32_t status;
+    __asm__ volatile(".fpu neon\n\tvmrs %0, fpscr\n\tvstmia %1!, {d0-d15}\n\tvstmia %1!, {d16-d31}"
+                     : "=&r"(status), "+r"(registers)
+                     :
+                     : "memory");
+    return status;
+}
+
+static inline void cpu_vfp_restore(const uint64_t *registers, uint32_t status)
+{
+    __asm__ volatile(".fpu neon\n\tvmsr fpscr, %0\n\tvldmia %1!, {d0-d15}\n\tvldmia %1!, {d16-d31}"
+                     : "+r"(status), "+r"(registers)
+                     :
+                     : "memory");
 }
 
 static inline void cpu_barrier(void)

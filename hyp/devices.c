@@ -95,7 +95,7 @@ static inline void poll_console(unsigned number)
 {
     count_wrap();
     if (vdev_console_poll(&consoles[number].console) && !gic_is_pending(uarts[number].interrupt)) {
-        gic_send_self();
+        gic_send_self(BOARD_INTERRUPT_SELF);
     }
 }
 
@@ -114,7 +114,7 @@ static void poll_card(void)
     count_wrap();
     if (vdev_block_poll(&card.block) && !gic_is_pending(BOARD_INTERRUPT_CARD0) &&
         !gic_is_pending(BOARD_INTERRUPT_CARD1)) {
-        gic_send_self();
+        gic_send_self(BOARD_INTERRUPT_SELF);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the parts of the hypervisor tell each other: the board, the one virtual machine, the
- * counters. Everything here is the hypervisor's own; the library knows nothing of it.
+ * What the parts of the hypervisor tell each other: the board, the virtual machines, the counters.
+ * Everything here is the hypervisor's own; the library knows nothing of it.
  */
 #ifndef HYP_H
 #define HYP_H
@@ -27,14 +27,17 @@
 #define BOARD_UART1       0x1c0a0000u
 #define BOARD_UART2       0x1c0b0000u
 #define BOARD_CARD        0x1c050000u
+#define BOARD_NETWORK     0x1a000000u
 #define BOARD_MARK        0x1c130600u /* an idle virtio-mmio slot, where guests write marks */
 #define BOARD_SYSTEM      0x1c010000u /* power-off: SYS_CFGDATA, SYS_CFGCTRL */
 #define BOARD_MEMORY      0x80000000u
 #define BOARD_DESCRIPTION 0x88000000u /* where the loader puts the system description */
-#define BOARD_GUEST       0x90000000u /* physical memory from here on is given to guests */
+#define BOARD_GUEST       0x90000000u /* physical memory from here on is given to guests, ... */
+#define BOARD_MEMORY_END  0xc0000000u /* ... up to its end */
 
 enum board_interrupt {
-    BOARD_INTERRUPT_SELF = 1,         /* SGI: there is more to do for the board's devices */
+    BOARD_INTERRUPT_SELF = 1,         /* SGI: there is more to do for consoles and card, ... */
+    BOARD_INTERRUPT_SELF_NETWORK = 2, /* ... for the network */
     BOARD_INTERRUPT_MAINTENANCE = 25, /* of the virtual CPU interface */
     BOARD_INTERRUPT_TIMER = 26,       /* the hypervisor's */
     BOARD_INTERRUPT_GUEST_TIMER = 27, /* virtual timer */
@@ -42,16 +45,20 @@ enum board_interrupt {
     BOARD_INTERRUPT_UART2 = 32 + 7,
     BOARD_INTERRUPT_CARD0 = 32 + 9,
     BOARD_INTERRUPT_CARD1 = 32 + 10,
+    BOARD_INTERRUPT_NETWORK = 32 + 15,
     BOARD_INTERRUPTS = 96,
 };
 
 /* The real drivers of the hypervisor; a device that the guest owns has none. devices.c */
 /* The console on UART0 or, with 1, on UART2; and the card. Started when they are first asked for. */
+struct vm;
 struct vdev_console *board_console(unsigned number);
 struct vdev_block *board_card(void);
 /* Call `ring` when the clock passes `deadline`, once; UINT64_MAX: not at all. */
-enum board_alarm { BOARD_ALARM_CARD, BOARD_ALARM_GUEST, BOARD_ALARMS };
+enum board_alarm { BOARD_ALARM_CARD, BOARD_ALARM_GUEST, BOARD_ALARM_SCHEDULE, BOARD_ALARMS };
 void board_alarm(enum board_alarm alarm, uint64_t deadline, void (*ring)(void));
+/* What the network's controller has moved, as a member of a mark's line. network.c */
+void network_report(void);
 void board_power_off(void) __attribute__((noreturn));
 extern const struct vdev_clock board_clock;
 
@@ -59,11 +66,20 @@ extern const struct vdev_clock board_clock;
 void gic_init(void);
 /* Handle a physical interrupt here: `handle` is called with interrupts masked. */
 void gic_attach(uint32_t interrupt, void (*handle)(void));
-/* Hand a physical interrupt to the guest, which deactivates it itself. */
-void gic_forward(uint32_t interrupt);
-void gic_send_self(void);
+/* Hand a physical interrupt to a guest, which deactivates it itself. */
+void gic_forward(struct vm *vm, uint32_t interrupt);
+/* A software-generated interrupt of BOARD_INTERRUPT_SELF... */
+void gic_send_self(uint32_t interrupt);
 bool gic_is_pending(uint32_t interrupt);
+/* The context of these is the struct vm. */
 extern const struct vdev_gic_distributor_operations gic_virtual_interface;
+void gic_reset(struct vm *vm); /* the virtual CPU interface, empty */
+void gic_save(struct vm *vm);
+void gic_restore(struct vm *vm);
+/* The virtual timer of a machine that does not run has fired. */
+void gic_timer(struct vm *vm);
+/* Has the guest anything to take? */
+bool gic_has_pending(const struct vm *vm);
 
 /* ---- counting: count.c ---- */
 
@@ -84,45 +100,116 @@ struct counts {
     uint32_t maintenance; /* of the irq entries, those for the virtual CPU interface itself */
 };
 
+extern struct counts counts;
+
 void count_init(void);
-/* Called often enough that the hardware's 32-bit counter cannot wrap twice in between. */
+/* Called often enough that the hardware's 32-bit counters cannot wrap twice in between. */
 void count_wrap(void);
 /* A guest's mark: writes all counters to the log, without counting what that takes. */
 void count_mark(uint32_t number);
 /* The function of the mark's bus window. */
 int count_mark_access(void *device, struct vdev_access *access);
 
-/* ---- the virtual machine: vm.c ---- */
+/* ---- virtual machines: vm.c ---- */
 
+#define VM_MAXIMUM 6u
 #define VM_WINDOWS 12u
+#define VM_LISTS   4u /* list registers of the virtual CPU interface */
+
+/* As the entry code pushes them. */
+struct registers {
+    uint32_t r[13];
+    uint32_t lr; /* of User and System mode; Hyp mode has none of its own */
+};
+
+/* What the processor has of a machine that runs, while another one does. switch.c */
+struct context {
+    struct registers registers;
+#define CONTEXT_REGISTERS(X)                                                                       \
+    X(elr_hyp) X(spsr_hyp) X(sp_usr) X(sp_svc) X(lr_svc) X(spsr_svc) X(sp_abt) X(lr_abt)           \
+    X(spsr_abt) X(sp_und) X(lr_und) X(spsr_und) X(sp_irq) X(lr_irq) X(spsr_irq) X(sp_fiq)          \
+    X(lr_fiq) X(spsr_fiq) X(r8_fiq) X(r9_fiq) X(r10_fiq) X(r11_fiq) X(r12_fiq) X(sctlr) X(cpacr)   \
+    X(csselr) X(ttbcr) X(dacr) X(dfsr) X(ifsr) X(adfsr) X(aifsr) X(dfar) X(ifar) X(mair0)          \
+    X(mair1) X(vbar) X(contextidr) X(tpidrurw) X(tpidruro) X(tpidrprw) X(cntkctl) X(cntv_ctl)      \
+    X(hcr)
+#define CONTEXT_MEMBER(name) uint32_t name;
+    CONTEXT_REGISTERS(CONTEXT_MEMBER)
+#define CONTEXT_REGISTERS_64(X) X(ttbr0) X(ttbr1) X(par) X(cntv_cval) X(cntvoff) X(vttbr)
+#define CONTEXT_MEMBER_64(name) uint64_t name;
+    CONTEXT_REGISTERS_64(CONTEXT_MEMBER_64)
+    uint64_t vfp[32];
+    uint32_t vfp_status; /* FPSCR */
+    uint32_t vfp_enable; /* FPEXC */
+};
+
+/* The virtual CPU interface: what is in its list registers, and what they are saved to. gic.c */
+struct virtual_interface {
+    uint8_t list_of[BOARD_INTERRUPTS]; /* the list register that last carried an interrupt, ... */
+    uint16_t carried[VM_LISTS];        /* ... and the other way round */
+    uint32_t waiting[BOARD_INTERRUPTS / 32]; /* forwarded ones that found no list register */
+    uint32_t lists[VM_LISTS];
+    uint32_t control, machine, active_priorities;
+    bool timer_active; /* the physical interrupt of the virtual timer is this machine's */
+};
+
+enum vm_state { VM_READY, VM_WAITING, VM_STOPPED };
 
 /* What a trap looks at comes first, close together. */
 struct vm {
-    struct counts counts;
+    struct vdev_bus bus;
     uint32_t ram_address;  /* guest physical */
     uint32_t ram_size;     /* bytes, a multiple of 2 MiB */
     uint32_t ram_physical; /* where it really is */
-    struct vdev_bus bus;
     struct vdev_bus_window windows[VM_WINDOWS];
     unsigned window_count;
+    uint32_t lines_taken[BOARD_INTERRUPTS / 32];
     struct vdev_gic_distributor distributor;
+    struct virtual_interface interface;
     struct vdev_memory_region region;
     struct vdev_memory memory;
-    uint32_t entry; /* guest physical addresses of the kernel and of its tree */
+    uint64_t *level2; /* of stage 2: all four gigabytes' second levels, one after the other */
+    uint32_t entry;   /* guest physical addresses of the kernel and of its tree */
     uint32_t tree;
+    const char *name;
+    unsigned number;
+    struct context context;
+    /* Scheduling: schedule.c */
+    uint8_t state;
+    uint8_t priority; /* the larger, the more urgent */
+    uint64_t budget;  /* nanoseconds in each period, or 0: no limit */
+    uint64_t used;    /* of it, in this period */
 };
-extern struct vm vm;
+extern struct vm vms[VM_MAXIMUM];
+extern unsigned vm_count;
+extern struct vm *vm_current; /* runs, or ran last */
 
-/* Build the machine from the description; reports and stops the board on a mistake. */
+/* Build the machines from the description; reports and stops the board on a mistake. */
 void vm_build(void);
+/* Memory that is never given back, zeroed; while building only. */
+void *vm_allocate(uint32_t size);
+
+/* ---- who runs: schedule.c, switch.c ---- */
+
+/* Begin with the most urgent machine. */
+void schedule_start(void) __attribute__((noreturn));
+/* There is something for a machine to do. */
+void schedule_wake(struct vm *vm);
+/* The running machine has nothing to do, or is never to run again. */
+void schedule_wait(void);
+void schedule_stop(void);
+/* Called by the entry code before a return, if HTPIDR asks for it. */
+void schedule(struct registers *registers);
+void switch_prepare(struct vm *vm); /* as after reset */
+void switch_to(struct vm *vm, struct registers *registers);
+void switch_vfp(void); /* the running machine uses it, and it holds another's registers */
 
 /* Stage 2 translation: stage2.c */
-void stage2_init(void);
+void stage2_init(struct vm *vm);
 /* A page of registers, as it is. */
-void stage2_map_device(uint32_t guest_address, uint32_t physical_address, uint32_t length);
+void stage2_map_device(struct vm *vm, uint32_t guest_address, uint32_t physical_address, uint32_t length);
 /* Are registers mapped there? Not for addresses of memory. */
-bool stage2_is_mapped(uint32_t guest_address);
-/* Map the 2 MiB of guest memory around an address. */
+bool stage2_is_mapped(const struct vm *vm, uint32_t guest_address);
+/* Map the 2 MiB of the running machine's memory around an address. */
 void stage2_map_memory(uint32_t guest_address);
 
 /* The hypervisor's own translation: mmu.c */
@@ -132,17 +219,11 @@ void mmu_clean(const void *pointer, uint32_t length);
 
 /* ---- traps: trap.c, interrupt.c, inject.c, psci.c ---- */
 
-/* As the entry code pushes them. */
-struct registers {
-    uint32_t r[13];
-    uint32_t lr; /* of User and System mode; Hyp mode has none of its own */
-};
-
 void trap_data_abort(struct registers *registers, uint32_t syndrome);
 void trap_handle(struct registers *registers, uint32_t syndrome); /* all others */
 void interrupt_handle(void);
 void fault_report(uint32_t kind, uint32_t program_counter, uint32_t syndrome, uint32_t address);
-void guest_enter(uint32_t entry, uint32_t second, uint32_t tree) __attribute__((noreturn));
+void guest_enter(const struct registers *registers) __attribute__((noreturn));
 
 /* Exceptions into the guest, as its architecture says. */
 void inject_undefined(void);

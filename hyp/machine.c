@@ -26,26 +26,27 @@ static void begin(void)
 {
     static const struct place distributor = {.address = BOARD_GICD, .length = 4096};
 
-    vm_check(vdev_gic_distributor_init(&vm.distributor, BOARD_INTERRUPTS, &gic_virtual_interface,
-                                       NULL),
+    vm_check(vdev_gic_distributor_init(&vm_current->distributor, BOARD_INTERRUPTS, &gic_virtual_interface,
+                                       vm_current),
              &distributor);
-    vm_add_window("gicd", &distributor, vdev_gic_distributor_access, &vm.distributor);
-    stage2_map_device(BOARD_GICC, BOARD_GICV, 8192);
-    gic_forward(BOARD_INTERRUPT_GUEST_TIMER);
+    vm_add_window("gicd", &distributor, vdev_gic_distributor_access, &vm_current->distributor);
+    stage2_map_device(vm_current, BOARD_GICC, BOARD_GICV, 8192);
+    gic_forward(vm_current, BOARD_INTERRUPT_GUEST_TIMER);
 }
 
 static struct vdev_interrupt_line line(uint32_t number)
 {
-    static uint64_t taken;
+    uint32_t *taken = &vm_current->lines_taken[number / 32];
+    uint32_t mask = UINT32_C(1) << (number % 32);
 
-    if (number >= BOARD_INTERRUPTS - SPI || (taken >> number & 1) != 0) {
+    if (number >= BOARD_INTERRUPTS - SPI || (*taken & mask) != 0) {
         log_stop("vdev: system description: interrupt %u: there is none, or it is another device's",
                  (unsigned)number);
     }
-    taken |= UINT64_C(1) << number;
+    *taken |= mask;
     return (struct vdev_interrupt_line){
         .set = vdev_gic_distributor_set_line,
-        .controller = &vm.distributor,
+        .controller = &vm_current->distributor,
         .number = SPI + number,
     };
 }
@@ -58,102 +59,102 @@ const struct machine machine_virt = {
     .tree = true,
 };
 
+void machine_virtio(const char *name, const struct place *place,
+                    struct vdev_virtio_device *device)
+{
+    struct vdev_virtio_mmio *mmio = vm_allocate(sizeof *mmio);
+
+    vm_check(vdev_virtio_mmio_init(mmio, device, vm_line(place)), place);
+    vm_add_window(name, place, vdev_virtio_mmio_access, mmio);
+}
+
 /* ---- console ---- */
 
-/* The board's own interrupts reach the guest under their numbers. */
-static void own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last)
+void machine_own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last)
 {
     for (uint32_t interrupt = first; interrupt <= last; interrupt++) {
         if (line(place->interrupt + interrupt - first).number != interrupt) {
             log_stop("vdev: system description: interrupt %u: the device at %x has number %u",
                      (unsigned)place->interrupt, (unsigned)place->address, (unsigned)first - SPI);
         }
-        gic_forward(interrupt);
+        gic_forward(vm_current, interrupt);
     }
-    stage2_map_device(place->address, physical, 4096);
+    stage2_map_device(vm_current, place->address, physical, 4096);
 }
 
 static void own_console(const struct place *place)
 {
-    own(place, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
+    machine_own(place, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
 }
 
 static void pure_console(const struct place *place)
 {
-    static struct vdev_pl011_emulator pl011;
-    static struct vdev_interrupt_line interrupt;
+    struct vdev_pl011_emulator *pl011 = vm_allocate(sizeof *pl011);
+    struct vdev_interrupt_line *interrupt = vm_allocate(sizeof *interrupt);
 
-    interrupt = vm_line(place);
+    *interrupt = vm_line(place);
     const struct vdev_pl011_emulator_configuration configuration = {
-        .console = board_console(0),
-        .interrupt = &interrupt,
+        .console = board_console(vm_current->number),
+        .interrupt = interrupt,
         .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
         .running = true,
     };
-    vm_check(vdev_pl011_emulator_init(&pl011, &configuration), place);
-    vdev_registers_loads(&pl011.bank,
-                         vm_add_window("pl011", place, vdev_pl011_emulator_access, &pl011));
+    vm_check(vdev_pl011_emulator_init(pl011, &configuration), place);
+    vdev_registers_loads(&pl011->bank,
+                         vm_add_window("pl011", place, vdev_pl011_emulator_access, pl011));
 }
 
 static void para_console(const struct place *place)
 {
-    static struct vdev_console_backend backend;
-    static struct vdev_virtio_mmio mmio;
-    static struct vdev_buffer buffers[CONSOLE_BUFFERS];
+    struct vdev_console_backend *backend = vm_allocate(sizeof *backend);
 
     const struct vdev_console_backend_configuration configuration = {
-        .memory = &vm.memory,
-        .console = board_console(0),
-        .buffers = buffers,
+        .memory = &vm_current->memory,
+        .console = board_console(vm_current->number),
+        .buffers = vm_allocate(CONSOLE_BUFFERS * sizeof(struct vdev_buffer)),
         .buffer_count = CONSOLE_BUFFERS,
         .queue_size = QUEUE_SIZE,
     };
-    vm_check(vdev_console_backend_init(&backend, &configuration), place);
-    vm_check(vdev_virtio_mmio_init(&mmio, &backend.device, vm_line(place)), place);
-    vm_add_window("virtio-console", place, vdev_virtio_mmio_access, &mmio);
+    vm_check(vdev_console_backend_init(backend, &configuration), place);
+    machine_virtio("virtio-console", place, &backend->device);
 }
 
 /* ---- disk ---- */
 
 static void own_disk(const struct place *place)
 {
-    own(place, BOARD_CARD, BOARD_INTERRUPT_CARD0, BOARD_INTERRUPT_CARD1);
+    machine_own(place, BOARD_CARD, BOARD_INTERRUPT_CARD0, BOARD_INTERRUPT_CARD1);
 }
 
 static void pure_disk(const struct place *place)
 {
-    static struct vdev_pl181_emulator pl181;
-    static uint32_t buffer[CARD_BUFFER / 4];
+    struct vdev_pl181_emulator *pl181 = vm_allocate(sizeof *pl181);
 
     const struct vdev_pl181_emulator_configuration configuration = {
         .block = board_card(),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
-        .buffer = buffer,
-        .buffer_length = sizeof buffer,
+        .buffer = vm_allocate(CARD_BUFFER),
+        .buffer_length = CARD_BUFFER,
     };
-    vm_check(vdev_pl181_emulator_init(&pl181, &configuration), place);
-    vm_add_window("pl181", place, vdev_pl181_emulator_access, &pl181);
+    vm_check(vdev_pl181_emulator_init(pl181, &configuration), place);
+    vm_add_window("pl181", place, vdev_pl181_emulator_access, pl181);
 }
 
 static void para_disk(const struct place *place)
 {
-    static struct vdev_block_backend backend;
-    static struct vdev_virtio_mmio mmio;
-    static struct vdev_block_backend_slot slots[BLOCK_SLOTS];
-    static struct vdev_buffer buffers[BLOCK_SLOTS * BLOCK_BUFFERS];
+    struct vdev_block_backend *backend = vm_allocate(sizeof *backend);
 
     const struct vdev_block_backend_configuration configuration = {
-        .memory = &vm.memory,
+        .memory = &vm_current->memory,
         .block = board_card(),
-        .slots = slots,
+        .slots = vm_allocate(BLOCK_SLOTS * sizeof(struct vdev_block_backend_slot)),
         .slot_count = BLOCK_SLOTS,
-        .buffers = buffers,
+        .buffers = vm_allocate(BLOCK_SLOTS * BLOCK_BUFFERS * sizeof(struct vdev_buffer)),
         .buffers_per_slot = BLOCK_BUFFERS,
         .queue_size = QUEUE_SIZE,
     };
-    vm_check(vdev_block_backend_init(&backend, &configuration), place);
-    vm_check(vdev_virtio_mmio_init(&mmio, &backend.device, vm_line(place)), place);
-    vm_add_window("virtio-block", place, vdev_virtio_mmio_access, &mmio);
+    vm_check(vdev_block_backend_init(backend, &configuration), place);
+    machine_virtio("virtio-block", place, &backend->device);
 }
 
 const struct device_kind machine_kinds[] = {
@@ -163,6 +164,9 @@ const struct device_kind machine_kinds[] = {
     {"disk", "arm,pl181", "vm-owned", own_disk, true, VDEV_GUEST_PL181},
     {"disk", "arm,pl181", "pure", pure_disk, true, VDEV_GUEST_PL181},
     {"disk", "virtio,mmio", "para", para_disk, true, VDEV_GUEST_VIRTIO_MMIO},
+    {"net", "smsc,lan9118", "vm-owned", own_network, true, VDEV_GUEST_LAN9118},
+    {"net", "smsc,lan9118", "pure", pure_network, true, VDEV_GUEST_LAN9118},
+    {"net", "virtio,mmio", "para", para_network, true, VDEV_GUEST_VIRTIO_MMIO},
     {"console", "ti,omap3-uart", "pure", beagle_uart, .in_tree = false},
     {"second-console", "ti,omap3-uart", "pure", beagle_second_uart, true, VDEV_GUEST_OMAP3_UART},
     {"timer", "ti,omap3430-timer", "pure", beagle_timer, .in_tree = false},

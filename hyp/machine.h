@@ -55,6 +55,19 @@ void beagle_gpio(const struct place *place);
 void beagle_clocks(const struct place *place);
 void beagle_power(const struct place *place);
 
+/* The board's controller in the three arrangements. network.c */
+void own_network(const struct place *place);
+void pure_network(const struct place *place);
+void para_network(const struct place *place);
+
+/* The board's own device and its interrupts, which reach the guest under their numbers. machine.c */
+void machine_own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last);
+
+/* Put a virtio device where the guest finds it. machine.c */
+struct vdev_virtio_device;
+void machine_virtio(const char *name, const struct place *place,
+                    struct vdev_virtio_device *device);
+
 /* For those that build: vm.c */
 struct vdev_interrupt_line vm_line(const struct place *place);
 struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,

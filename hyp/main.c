@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vdev's bundled hypervisor: one virtual machine on one processor of QEMU's vexpress-a15, to use the
+ * vdev's bundled hypervisor: virtual machines on one processor of QEMU's vexpress-a15, to use the
  * library as any hypervisor would and to count what each kind of virtual device costs.
  */
 #include "cpu.h"
@@ -20,7 +20,6 @@ enum {
     HCR_TAC = 1 << 21,
     HCPTR_TTA = 1 << 20, /* nor trace */
     HSTR_IMPLEMENTATION = 1 << 9 | 1 << 11 | 1 << 15, /* c9, c11, c15: this processor's own */
-    SCTLR_RESET = 0x00c50078, /* MMU, caches, alignment faults off; little-endian, ARM, low vectors */
     PHYSICAL_COUNTER_READABLE = 1, /* the physical timer stays the hypervisor's */
 };
 
@@ -32,19 +31,14 @@ void hypervisor_main(void)
     log_init();
     count_init();
     gic_init();
-    vm_build();
-
+    cpu_write_htpidr(0);
     cpu_write_vpidr(cpu_read_midr());
     cpu_write_vmpidr(cpu_read_mpidr());
-    cpu_write_hcptr(HCPTR_TTA); /* VFP is the guest's: the hypervisor does not use it */
+    cpu_write_hcptr(HCPTR_TTA);
     cpu_write_hstr(HSTR_IMPLEMENTATION);
-    cpu_write_sctlr(SCTLR_RESET);
-    cpu_write_cntv_ctl(0);
     cpu_write_cnthctl(PHYSICAL_COUNTER_READABLE);
-    cpu_write_cntvoff(cpu_read_cntpct());
     cpu_write_hcr(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB |
                   HCR_BSU_INNER | HCR_TSC | HCR_TIDCP | HCR_TAC);
-    cpu_barrier();
-    log_print("vdev: guest entered at %x, tree at %x\n", (unsigned)vm.entry, (unsigned)vm.tree);
-    guest_enter(vm.entry, ~UINT32_C(0), vm.tree);
+    vm_build();
+    schedule_start();
 }

@@ -7,7 +7,7 @@
 
 typedef uint32_t __attribute__((may_alias)) word;
 
-void *memcpy(void *restrict to, const void *restrict from, size_t length)
+__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
@@ -27,7 +27,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t length)
+__attribute__((used)) void *memmove(void *to, const void *from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
@@ -41,7 +41,7 @@ void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-void *memset(void *to, int value, size_t length)
+__attribute__((used)) void *memset(void *to, int value, size_t length)
 {
     uint8_t *t = to;
     uint32_t pattern = (uint8_t)value * UINT32_C(0x01010101);
@@ -58,7 +58,7 @@ void *memset(void *to, int value, size_t length)
     return to;
 }
 
-int memcmp(const void *a, const void *b, size_t length)
+__attribute__((used)) int memcmp(const void *a, const void *b, size_t length)
 {
     const uint8_t *x = a;
     const uint8_t *y = b;

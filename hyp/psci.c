@@ -71,8 +71,10 @@ void psci_call(struct registers *registers)
     case PSCI_SYSTEM_OFF:
     case PSCI_SYSTEM_RESET:
         count_mark(LAST_MARK);
-        log_stop("vdev: the guest asked for %s",
-                 registers->r[0] == PSCI_SYSTEM_OFF ? "power-off" : "a reset");
+        log_print("vdev: %s asked for %s\n", vm_current->name,
+                  registers->r[0] == PSCI_SYSTEM_OFF ? "power-off" : "a reset");
+        schedule_stop();
+        return;
     case PSCI_FEATURES:
         result = features(argument);
         break;

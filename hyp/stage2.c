@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stage 2 translation of the guest: 32-bit guest physical addresses, memory in blocks of 2 MiB that
+ * Stage 2 translation of the guests: 32-bit guest physical addresses, memory in blocks of 2 MiB that
  * are mapped when they are first touched, registers in pages. What is not mapped traps.
  * [ARM DDI 0406C, B3.6.2]
  */
@@ -18,34 +18,36 @@ enum {
     ACCESSED = 1 << 10,
     PAGE = 4096,
     SECTION_BITS = 21,
-    PAGE_TABLES = 4, /* 2 MiB of addresses each; registers lie close together */
+    PAGE_TABLES = 4 * VM_MAXIMUM, /* 2 MiB of addresses each; registers lie close together */
 };
 #define NO_EXECUTE (UINT64_C(1) << 54)
 
-static uint64_t level1[4] __attribute__((aligned(4096)));
-/* All four gigabytes' second levels, one after the other: an index is an address's upper bits. */
-static uint64_t level2[4 * 512] __attribute__((aligned(4096)));
+static uint64_t level1[VM_MAXIMUM][4] __attribute__((aligned(32)));
 static uint64_t level3[PAGE_TABLES][512] __attribute__((aligned(4096)));
 static unsigned tables_used;
 
-void stage2_init(void)
+void stage2_init(struct vm *vm)
 {
+    static uint64_t level2[VM_MAXIMUM][4 * 512] __attribute__((aligned(4096)));
+    uint64_t *table = level1[vm->number];
+
+    vm->level2 = level2[vm->number];
     for (unsigned i = 0; i < 4; i++) {
-        level1[i] = (uintptr_t)&level2[i * 512] | VALID_TABLE;
+        table[i] = (uintptr_t)&vm->level2[i * 512] | VALID_TABLE;
     }
+    vm->context.vttbr = (uintptr_t)table | (uint64_t)(vm->number + 1) << 48;
     /* 32-bit input, start at level 1; walks through the caches. */
     cpu_write_vtcr(1u << 31 | 3 << 12 | 1 << 10 | 1 << 8 | 1 << 6);
-    cpu_write_vttbr((uintptr_t)level1 | UINT64_C(1) << 48);
     cpu_barrier();
     cpu_write_tlbiallnsnh(0);
     cpu_barrier();
 }
 
-void stage2_map_device(uint32_t guest_address, uint32_t physical_address, uint32_t length)
+void stage2_map_device(struct vm *vm, uint32_t guest_address, uint32_t physical_address, uint32_t length)
 {
     for (uint32_t done = 0; done < length; done += PAGE) {
         uint32_t address = guest_address + done;
-        uint64_t *section = &level2[address >> SECTION_BITS];
+        uint64_t *section = &vm->level2[address >> SECTION_BITS];
         if (*section == 0) {
             if (tables_used == PAGE_TABLES) {
                 log_stop("vdev: no page table left for the registers at %x", (unsigned)address);
@@ -59,9 +61,9 @@ void stage2_map_device(uint32_t guest_address, uint32_t physical_address, uint32
     cpu_barrier();
 }
 
-bool stage2_is_mapped(uint32_t guest_address)
+bool stage2_is_mapped(const struct vm *vm, uint32_t guest_address)
 {
-    uint64_t section = level2[guest_address >> SECTION_BITS];
+    uint64_t section = vm->level2[guest_address >> SECTION_BITS];
     const uint64_t *table = (const uint64_t *)(uintptr_t)(section & ~UINT64_C(0xfff));
 
     return section != 0 && table[guest_address / PAGE % 512] != 0;
@@ -70,9 +72,9 @@ bool stage2_is_mapped(uint32_t guest_address)
 void stage2_map_memory(uint32_t guest_address)
 {
     uint32_t section = guest_address >> SECTION_BITS;
-    uint32_t physical = (section << SECTION_BITS) - vm.ram_address + vm.ram_physical;
+    uint32_t physical = (section << SECTION_BITS) - vm_current->ram_address + vm_current->ram_physical;
 
-    level2[section] = physical | VALID_BLOCK | MEMORY | READ_WRITE | INNER_SHAREABLE | ACCESSED;
+    vm_current->level2[section] = physical | VALID_BLOCK | MEMORY | READ_WRITE | INNER_SHAREABLE | ACCESSED;
     /* It was invalid, so that no TLB holds it; the walker must see it before the guest goes on. */
     __asm__ volatile("dsb ish" ::: "memory");
 }

@@ -53,17 +53,28 @@ guest_trap:
     cmp     r2, #0x24               @ a data abort: most are
     bne     1f
     bl      trap_data_abort
+2:  mrc     p15, 4, r0, c13, c0, 2  @ HTPIDR: is another machine to run?
+    cmp     r0, #0
+    bne     3f
     pop     {r0-r12, lr}
     eret
 1:  bl      trap_handle
+    b       2b
+3:  mov     r0, sp
+    bl      schedule
     pop     {r0-r12, lr}
     eret
 
 guest_interrupt:
     push    {r0-r3, r12, lr}        @ the calling convention preserves the rest
     bl      interrupt_handle
+    mrc     p15, 4, r0, c13, c0, 2
+    cmp     r0, #0
     pop     {r0-r3, r12, lr}
+    bne     1f
     eret
+1:  push    {r0-r12, lr}            @ as for a trap
+    b       3b
 
 /*
  * An exception of the hypervisor's own: a defect. Report where, and stop the board. From the top of
@@ -85,23 +96,11 @@ guest_interrupt:
     fault   fault_prefetch, 2
     fault   fault_data, 3
 
-/* guest_enter(entry, r1, tree): starts the guest in SVC mode, interrupts masked, never returns. */
+/* guest_enter(registers): enters the machine that switch_to has put in place; never returns. */
     .global guest_enter
 guest_enter:
-    msr     elr_hyp, r0
-    mov     r3, #0x1d3              @ SVC mode; A, I and F masked; ARM state
-    msr     spsr_cxsf, r3
+    mov     r12, r0
     ldr     sp, =stack_top
-    mov     r0, #0
-    mov     r3, #0
-    mov     r4, #0
-    mov     r5, #0
-    mov     r6, #0
-    mov     r7, #0
-    mov     r8, #0
-    mov     r9, #0
-    mov     r10, #0
-    mov     r11, #0
-    mov     r12, #0
-    mov     lr, #0
+    ldr     lr, [r12, #52]
+    ldm     r12, {r0-r12}
     eret

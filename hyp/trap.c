@@ -11,8 +11,10 @@
 
 enum {
     CLASS_SHIFT = 26,
+    CLASS_WAIT = 0x01, /* WFI */
     CLASS_CP15 = 0x03,
     CLASS_CP14 = 0x05,
+    CLASS_VFP = 0x07,
     CLASS_HVC = 0x12,
     CLASS_PREFETCH_ABORT = 0x20,
 
@@ -110,11 +112,11 @@ static bool is_banked_low(uint32_t number)
 
 static void refuse(const char *why, uint32_t address, uint32_t syndrome)
 {
-    vm.counts.entries[COUNT_REFUSED]++;
-    if (vm.counts.entries[COUNT_REFUSED] <= LOGGED) {
+    counts.entries[COUNT_REFUSED]++;
+    if (counts.entries[COUNT_REFUSED] <= LOGGED) {
         log_print("vdev: guest at pc %x: %s: address %x, syndrome %x%s\n",
                   (unsigned)cpu_read_elr_hyp(), why, (unsigned)address, (unsigned)syndrome,
-                  vm.counts.entries[COUNT_REFUSED] == LOGGED ? "; further ones are only counted" : "");
+                  counts.entries[COUNT_REFUSED] == LOGGED ? "; further ones are only counted" : "");
     }
 }
 
@@ -135,7 +137,7 @@ static inline uint32_t abort_address(uint32_t virtual_address)
 static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
 {
     /* The first comparison is implied: it decides for all devices, which lie below memory. */
-    return address >= BOARD_MEMORY && address - vm.ram_address < vm.ram_size &&
+    return address >= BOARD_MEMORY && address - vm_current->ram_address < vm_current->ram_size &&
            (syndrome & SYNDROME_STATUS & ~3u) == STATUS_TRANSLATION;
 }
 
@@ -177,9 +179,9 @@ static __attribute__((noinline)) void data_abort_any(struct registers *registers
     if ((syndrome & SYNDROME_WRITE) != 0) {
         value = number < 13 ? registers->r[number] : read_banked(registers, number);
         value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
-        status = vdev_bus_write(&vm.bus, address, 1u << size, in_order(value, size));
+        status = vdev_bus_write(&vm_current->bus, address, 1u << size, in_order(value, size));
     } else {
-        status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
+        status = vdev_bus_read(&vm_current->bus, address, 1u << size, &value);
     }
     if (status != 0) {
         data_abort_refused(status, address, syndrome);
@@ -209,25 +211,25 @@ void trap_data_abort(struct registers *registers, uint32_t syndrome)
     int status;
 
     if (is_unmapped_memory(address, syndrome)) {
-        vm.counts.entries[COUNT_STAGE2_FAULT]++;
+        counts.entries[COUNT_STAGE2_FAULT]++;
         stage2_map_memory(address);
         return;
     }
-    vm.counts.entries[COUNT_EMULATED_ACCESS]++;
+    counts.entries[COUNT_EMULATED_ACCESS]++;
     if ((syndrome & (SYNDROME_VALID | SYNDROME_SIGNED)) != SYNDROME_VALID || number > 12 ||
         (cpu_read_spsr_hyp() & (PSR_T | PSR_E)) != 0 || is_banked_low(number)) {
         data_abort_any(registers, syndrome, address);
         return;
     }
     if ((syndrome & SYNDROME_WRITE) == 0) {
-        status = vdev_bus_read(&vm.bus, address, 1u << size, &value);
+        status = vdev_bus_read(&vm_current->bus, address, 1u << size, &value);
         if (status == 0) {
             registers->r[number] = value;
         }
     } else {
         value = registers->r[number];
         value = size == 2 ? value : value & ((1u << (8u << size)) - 1);
-        status = vdev_bus_write(&vm.bus, address, 1u << size, value);
+        status = vdev_bus_write(&vm_current->bus, address, 1u << size, value);
     }
     if (status == 0) {
         cpu_write_elr_hyp(cpu_read_elr_hyp() + 4); /* ARM state: see above */
@@ -241,7 +243,7 @@ static void prefetch_abort(uint32_t syndrome)
     uint32_t address = abort_address(cpu_read_hifar());
 
     if (is_unmapped_memory(address, syndrome)) {
-        vm.counts.entries[COUNT_STAGE2_FAULT]++;
+        counts.entries[COUNT_STAGE2_FAULT]++;
         stage2_map_memory(address);
         return;
     }
@@ -253,7 +255,7 @@ static void system_register(struct registers *registers, uint32_t syndrome)
 {
     uint32_t number = syndrome >> 5 & 0xf;
 
-    vm.counts.entries[COUNT_SYSTEM_REGISTER]++;
+    counts.entries[COUNT_SYSTEM_REGISTER]++;
     if (((syndrome & CP15_NAME) == CP15_ACTLR || syndrome >> CLASS_SHIFT == CLASS_CP14) &&
         number < 15 && !is_banked_low(number)) {
         /*
@@ -277,6 +279,13 @@ static void system_register(struct registers *registers, uint32_t syndrome)
 static void other(struct registers *registers, uint32_t syndrome)
 {
     switch (syndrome >> CLASS_SHIFT) {
+    case CLASS_WAIT:
+        skip(syndrome);
+        schedule_wait();
+        break;
+    case CLASS_VFP:
+        switch_vfp();
+        break;
     case CLASS_PREFETCH_ABORT:
         prefetch_abort(syndrome);
         break;
@@ -296,7 +305,7 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
     uint32_t class = syndrome >> CLASS_SHIFT;
 
     if (class == CLASS_HVC) {
-        vm.counts.entries[COUNT_HYPERCALL]++;
+        counts.entries[COUNT_HYPERCALL]++;
         /* The address to return to is after the HVC already. */
         if (registers->r[0] == VDEV_HYPERCALL_NULL) {
             registers->r[0] = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Building the virtual machine that the system description asks for: its memory, its boot files, its
- * own device tree. What each device node becomes is in machine.c and beagle.c. Nothing here runs once
+ * Building the virtual machines that the system description asks for: their memory, boot files and
+ * device trees. What each device node becomes is in machine.c and beagle.c. Nothing here runs once
  * the guest does.
  */
 #include <vdev/fdt.h>
@@ -18,10 +18,13 @@ enum {
     TREE_SIZE = 0x4000,
     DESCRIPTION_SIZE = 0x10000,
     MARK_LENGTH = 0x200,
-    WINDOW_LENGTH = 8192, /* at most: what there are counters for */
+    WINDOW_LENGTH = 8192,
+    STORE = 0x100000, /* bytes for all devices and counters */
 };
 
-struct vm vm;
+struct vm vms[VM_MAXIMUM];
+unsigned vm_count;
+struct vm *vm_current;
 
 static struct vdev_fdt description;
 static struct vdev_fdt_error error;
@@ -31,7 +34,6 @@ static const struct machine *machine;
 static const struct device_kind *built[VM_WINDOWS];
 static size_t built_count;
 
-static struct vdev_register_count counters[VM_WINDOWS][WINDOW_LENGTH / 4];
 
 static void __attribute__((noreturn)) mistake(void)
 {
@@ -63,6 +65,19 @@ static bool same(const char *a, const char *b)
     return *a == *b;
 }
 
+void *vm_allocate(uint32_t size)
+{
+    static uint8_t store[STORE] __attribute__((aligned(8)));
+    static uint32_t used;
+
+    size = (size + 7) & ~7u;
+    if (size > STORE - used) {
+        log_stop("vdev: system description: its devices take more than %u bytes", (unsigned)STORE);
+    }
+    used += size;
+    return &store[used - size];
+}
+
 static void refuse_node(int node, const char *why)
 {
     log_stop("vdev: system description: node %s: %s", vdev_fdt_name(&description, node), why);
@@ -83,25 +98,25 @@ struct vdev_interrupt_line vm_line(const struct place *place)
 struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,
                                       vdev_access_function *access, void *device)
 {
-    unsigned at = vm.window_count;
+    unsigned at = vm_current->window_count;
 
     if (at == VM_WINDOWS || place->length > WINDOW_LENGTH) {
         log_stop("vdev: %s at %x: one device too many, or more than %u bytes of registers", name,
                  (unsigned)place->address, (unsigned)WINDOW_LENGTH);
     }
-    for (; at != 0 && vm.windows[at - 1].address > place->address; at--) {
-        vm.windows[at] = vm.windows[at - 1];
+    for (; at != 0 && vm_current->windows[at - 1].address > place->address; at--) {
+        vm_current->windows[at] = vm_current->windows[at - 1];
     }
-    vm.windows[at] = (struct vdev_bus_window){
+    vm_current->windows[at] = (struct vdev_bus_window){
         .address = place->address,
         .length = place->length,
         .access = access,
         .device = device,
         .name = name,
-        .counts = counters[vm.window_count],
+        .counts = vm_allocate(place->length / 4 * sizeof(struct vdev_register_count)),
     };
-    vm.window_count++;
-    return &vm.windows[at];
+    vm_current->window_count++;
+    return &vm_current->windows[at];
 }
 
 /* ---- devices ---- */
@@ -118,15 +133,15 @@ static void check_place(const struct place *place, bool pages)
     if (pages && place->address % 4096 != 0) {
         refuse_node(place->node, "its registers do not begin on a page");
     }
-    for (unsigned i = 0; i < vm.window_count; i++) {
-        const struct vdev_bus_window *window = &vm.windows[i];
+    for (unsigned i = 0; i < vm_current->window_count; i++) {
+        const struct vdev_bus_window *window = &vm_current->windows[i];
         if (place->address < window->address + window->length &&
             window->address < place->address + place->length) {
             refuse_node(place->node, "another device is where its registers are");
         }
     }
     for (uint32_t at = place->address; at - place->address < place->length; at += 4) {
-        if (stage2_is_mapped(at)) {
+        if (stage2_is_mapped(vm_current, at)) {
             refuse_node(place->node, "another device is where its registers are");
         }
     }
@@ -192,7 +207,7 @@ static void build_device(int node)
 
 static void *guest_pointer(uint32_t offset)
 {
-    return (void *)(uintptr_t)(vm.ram_physical + offset);
+    return (void *)(uintptr_t)(vm_current->ram_physical + offset);
 }
 
 /* Copy a file that the loader left in memory; returns its length. */
@@ -211,37 +226,40 @@ static uint32_t copy_file(int node, const char *property, uint32_t offset, uint3
     return length;
 }
 
+static uint32_t memory_used = BOARD_GUEST;
+
 static void build_memory(int node)
 {
-    vm.ram_address = BOARD_MEMORY;
-    vm.ram_physical = BOARD_GUEST;
-    vm.ram_size = number(node, "memory", 0);
-    if (vm.ram_size % SECTION != 0 || vm.ram_size < TREE_OFFSET + SECTION ||
-        vm.ram_size > 0xc0000000 - BOARD_GUEST) {
+    vm_current->ram_address = BOARD_MEMORY;
+    vm_current->ram_physical = memory_used;
+    vm_current->ram_size = number(node, "memory", 0);
+    if (vm_current->ram_size % SECTION != 0 || vm_current->ram_size < TREE_OFFSET + SECTION ||
+        vm_current->ram_size > BOARD_MEMORY_END - memory_used) {
         refuse_node(node, "memory is not a multiple of 2 MiB, too small, or more than there is");
     }
-    vm.region = (struct vdev_memory_region){
-        .guest_address = vm.ram_address,
-        .length = vm.ram_size,
+    memory_used += vm_current->ram_size;
+    vm_current->region = (struct vdev_memory_region){
+        .guest_address = vm_current->ram_address,
+        .length = vm_current->ram_size,
         .pointer = guest_pointer(0),
         .bus_address = VDEV_NO_BUS_ADDRESS,
         .writable = true,
     };
-    if (vdev_memory_init(&vm.memory, &vm.region, 1) != 0) {
+    if (vdev_memory_init(&vm_current->memory, &vm_current->region, 1) != 0) {
         refuse_node(node, "memory");
     }
 }
 
 static void build_tree(int node, uint32_t initrd_length)
 {
-    const struct vdev_fdt_range memory = {vm.ram_address, vm.ram_size};
+    const struct vdev_fdt_range memory = {vm_current->ram_address, vm_current->ram_size};
     struct vdev_guest_description guest = {
         .memory = &memory,
         .memory_count = 1,
         .processors = 1,
         .psci = true,
         .interrupt_controller = {.distributor = BOARD_GICD, .cpu_interface = BOARD_GICC},
-        .initrd = {vm.ram_address + INITRD_OFFSET, initrd_length},
+        .initrd = {vm_current->ram_address + INITRD_OFFSET, initrd_length},
         .devices = guest_devices,
         .device_count = guest_device_count,
     };
@@ -273,20 +291,23 @@ static void find_machine(int node)
     refuse_node(node, "no such machine is known");
 }
 
-void vm_build(void)
+static void build_machine(int node)
 {
     static const struct place mark = {.address = BOARD_MARK, .length = MARK_LENGTH};
-    const void *blob = (const void *)BOARD_DESCRIPTION;
 
-    if (vdev_fdt_open(&description, blob, DESCRIPTION_SIZE, &error) != 0) {
-        log_stop("vdev: no system description at %x: %s", BOARD_DESCRIPTION, error.reason);
+    if (vm_count == VM_MAXIMUM) {
+        refuse_node(node, "one machine too many");
     }
-    int node = vdev_fdt_find(&description, "/vm@0");
-    if (node < 0) {
-        mistake();
-    }
+    vm_current = &vms[vm_count];
+    vm_current->number = vm_count++;
+    vm_current->name = vdev_fdt_name(&description, node);
+    vm_current->priority = has(node, "priority") ? (uint8_t)number(node, "priority", 0) : 0;
+    vm_current->budget =
+        has(node, "budget") ? UINT64_C(1000) * number(node, "budget", 0) : 0; /* from us */
+    guest_device_count = 0;
+    built_count = 0;
     build_memory(node);
-    stage2_init();
+    stage2_init(vm_current);
     find_machine(node);
     vm_add_window("mark", &mark, count_mark_access, NULL);
     machine->begin();
@@ -294,19 +315,37 @@ void vm_build(void)
          child = vdev_fdt_sibling(&description, child)) {
         build_device(child);
     }
-    if (vdev_bus_init(&vm.bus, vm.windows, vm.window_count) != 0) {
+    if (vdev_bus_init(&vm_current->bus, vm_current->windows, vm_current->window_count) != 0) {
         log_stop("vdev: the guest's devices overlap");
     }
 
-    uint32_t room = machine->tree ? INITRD_OFFSET : vm.ram_size;
+    uint32_t room = machine->tree ? INITRD_OFFSET : vm_current->ram_size;
     copy_file(node, "kernel", machine->kernel_offset, room - machine->kernel_offset);
-    vm.entry = vm.ram_address + machine->kernel_offset;
+    vm_current->entry = vm_current->ram_address + machine->kernel_offset;
     if (machine->tree) {
         uint32_t initrd = 0;
         if (has(node, "initrd")) {
             initrd = copy_file(node, "initrd", INITRD_OFFSET, TREE_OFFSET - INITRD_OFFSET);
         }
         build_tree(node, initrd);
-        vm.tree = vm.ram_address + TREE_OFFSET;
+        vm_current->tree = vm_current->ram_address + TREE_OFFSET;
+    }
+    log_print("vdev: %s enters at %x, tree at %x\n", vm_current->name, (unsigned)vm_current->entry,
+              (unsigned)vm_current->tree);
+}
+
+void vm_build(void)
+{
+    const void *blob = (const void *)BOARD_DESCRIPTION;
+
+    if (vdev_fdt_open(&description, blob, DESCRIPTION_SIZE, &error) != 0) {
+        log_stop("vdev: no system description at %x: %s", BOARD_DESCRIPTION, error.reason);
+    }
+    int first = vdev_fdt_find(&description, "/vm@0");
+    if (first < 0) {
+        mistake();
+    }
+    for (int node = first; node >= 0; node = vdev_fdt_sibling(&description, node)) {
+        build_machine(node);
     }
 }

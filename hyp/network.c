@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The network: the board's controller with the library's driver of it, the switch above, and what the
+ * guests see at their ports. One frame moves each way for each entry; what is left comes with the next
+ * interrupt, or with a message to itself.
+ */
+#include <vdev/backends/net.h>
+#include <vdev/drivers/lan9118.h>
+#include <vdev/emulators/lan9118.h>
+#include <vdev/mux/switch.h>
+#include <vdev/status.h>
+#include <vdev/virtio_mmio.h>
+
+#include "machine.h"
+
+enum {
+    QUEUE_SIZE = 256,
+    FRAMES = 64,         /* of the guest's, that wait at its port or in the controller's driver */
+    FRAME_BUFFERS = 20,  /* in each */
+    RECEIVE_CHAINS = 64, /* that one received frame may be put into */
+    SEGMENTS = 4,        /* made in software that the controller may have at a time */
+    SEGMENT_BUFFERS = FRAME_BUFFERS + 2,
+    ADDRESSES = 64,
+    BOUNCE = 1536,
+    STEPS = 2, /* of the switch and the controller in one entry: one frame each way */
+};
+
+static struct vdev_lan9118_driver controller;
+static struct vdev_switch network;
+static struct vdev_switch_port uplink;
+static bool started;
+
+/* ---- the board's end ---- */
+
+static void poll_network(void)
+{
+    count_wrap();
+    bool more = vdev_switch_poll(&network);
+    more |= vdev_net_poll(&controller.net);
+    if (more && !gic_is_pending(BOARD_INTERRUPT_NETWORK)) {
+        gic_send_self(BOARD_INTERRUPT_SELF_NETWORK);
+    }
+}
+
+static void wake(void *context)
+{
+    (void)context;
+    gic_send_self(BOARD_INTERRUPT_SELF_NETWORK);
+}
+
+static void start(const struct place *place)
+{
+    static struct vdev_switch_entry entries[ADDRESSES];
+    static uint8_t bounce[BOUNCE] __attribute__((aligned(4)));
+    static const struct vdev_lan9118_driver_configuration board = {
+        .io = {.base = BOARD_NETWORK},
+        .clock = &board_clock,
+        .receive_mode = VDEV_NET_RECEIVE_ALL,
+        .interrupt_active_high = true,
+        .interrupt_push_pull = true,
+    };
+    const struct vdev_switch_configuration configuration = {
+        .entries = entries,
+        .entry_count = ADDRESSES,
+        .clock = &board_clock,
+        .seed = (uint32_t)vdev_clock_now(&board_clock),
+        .wake = wake,
+    };
+    const struct vdev_switch_uplink_configuration up = {
+        .net = &controller.net,
+        .bounce = {bounce, sizeof bounce, VDEV_NO_BUS_ADDRESS},
+        .learned_maximum = ADDRESSES / 2,
+    };
+    int status = vdev_lan9118_driver_init(&controller, &board);
+
+    if (status != 0) {
+        log_stop("vdev: network controller at %x: %s", BOARD_NETWORK, vdev_status_name(status));
+    }
+    vm_check(vdev_switch_init(&network, &configuration), place);
+    vm_check(vdev_switch_add_uplink(&network, &uplink, &up), place);
+    gic_attach(BOARD_INTERRUPT_NETWORK, poll_network);
+    gic_attach(BOARD_INTERRUPT_SELF_NETWORK, poll_network);
+    wake(NULL); /* there may be a link already */
+    started = true;
+}
+
+/* A guest's port; the first has the controller's address, as if it had the controller. */
+static struct vdev_net *join(const struct place *place)
+{
+    enum { PIECES = (SEGMENTS + 1) * SEGMENT_BUFFERS };
+    struct vdev_switch_port *port = vm_allocate(sizeof *port);
+
+    if (!started) {
+        start(place);
+    }
+    struct vdev_switch_guest_configuration guest = {
+        .fixed = true,
+        .pass_through = true,
+        .follows = true,
+        .queue_maximum = FRAMES,
+        .slots = vm_allocate(SEGMENTS * sizeof(struct vdev_switch_slot)),
+        .slot_count = SEGMENTS,
+        .pieces = vm_allocate(PIECES * sizeof(struct vdev_buffer)),
+        .piece_count = PIECES,
+    };
+
+    memcpy(guest.address, controller.net.address, sizeof guest.address);
+    guest.address[VDEV_NET_ADDRESS_BYTES - 1] += (uint8_t)vm_current->number;
+    vm_check(vdev_switch_add_guest(&network, port, &guest), place);
+    return &port->net;
+}
+
+static void report(const char *name, const struct vdev_net_direction *direction)
+{
+    log_print("\"%s\":{\"frames\":%u,\"bytes\":%u", name, (unsigned)direction->frames,
+              (unsigned)direction->bytes);
+    for (unsigned i = 0; i < VDEV_NET_DROP_REASONS; i++) {
+        if (direction->dropped[i] != 0) {
+            log_print(",\"%s\":%u", vdev_net_drop_name((enum vdev_net_drop)i),
+                      (unsigned)direction->dropped[i]);
+        }
+    }
+    log_print("}");
+}
+
+void network_report(void)
+{
+    if (started) {
+        log_print(",\"network\":{");
+        report("sent", &controller.net.sent);
+        log_print(",");
+        report("received", &controller.net.received);
+        log_print("}");
+    }
+}
+
+/* ---- the guest's end ---- */
+
+void own_network(const struct place *place)
+{
+    machine_own(place, BOARD_NETWORK, BOARD_INTERRUPT_NETWORK, BOARD_INTERRUPT_NETWORK);
+}
+
+void pure_network(const struct place *place)
+{
+    struct vdev_lan9118_emulator *lan9118 = vm_allocate(sizeof *lan9118);
+    struct vdev_interrupt_line *interrupt = vm_allocate(sizeof *interrupt);
+    const struct vdev_lan9118_emulator_configuration configuration = {
+        .net = join(place),
+        .interrupt = interrupt,
+        .clock = &board_clock,
+    };
+
+    *interrupt = vm_line(place);
+    vm_check(vdev_lan9118_emulator_init(lan9118, &configuration), place);
+    vdev_registers_loads(&lan9118->bank,
+                         vm_add_window("lan9118", place, vdev_lan9118_emulator_access, lan9118));
+}
+
+void para_network(const struct place *place)
+{
+    struct vdev_net_backend *backend = vm_allocate(sizeof *backend);
+    const struct vdev_net_backend_configuration configuration = {
+        .memory = &vm_current->memory,
+        .net = join(place),
+        .slots = vm_allocate(FRAMES * sizeof(struct vdev_net_backend_slot)),
+        .slot_count = FRAMES,
+        .buffers = vm_allocate(FRAMES * FRAME_BUFFERS * sizeof(struct vdev_buffer)),
+        .buffers_per_slot = FRAME_BUFFERS,
+        .receive_buffers = vm_allocate(RECEIVE_CHAINS * sizeof(struct vdev_buffer)),
+        .receive_buffer_count = RECEIVE_CHAINS,
+        .receive_chains = vm_allocate(RECEIVE_CHAINS * sizeof(struct vdev_used_chain)),
+        .receive_chain_count = RECEIVE_CHAINS,
+        .queue_size = QUEUE_SIZE,
+    };
+
+    vm_check(vdev_net_backend_init(backend, &configuration), place);
+    machine_virtio("virtio-net", place, &backend->device);
+}

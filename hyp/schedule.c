@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which machine runs: the most urgent one that has something to do; of several equally urgent ones
+ * each in turn, for a slice of time. One that has used up its budget of a period runs, until the next
+ * period, only when no other can. A machine waits by WFI until an interrupt is there for it.
+ */
+#include "cpu.h"
+#include "hyp.h"
+
+enum {
+    HCR_TWI = 1 << 13,
+    NANOSECONDS_PER_TICK = 16,
+};
+#define SLICE  UINT64_C(5000000)   /* ns */
+#define PERIOD UINT64_C(100000000) /* ns, of the budgets */
+
+static uint64_t started, period;
+
+static uint64_t now(void)
+{
+    return vdev_clock_now(&board_clock);
+}
+
+static void again(void)
+{
+    cpu_write_htpidr(1);
+}
+
+void schedule_wake(struct vm *vm)
+{
+    if (vm->state == VM_WAITING) {
+        vm->state = VM_READY;
+        if (vm != vm_current) {
+            again();
+        }
+    }
+}
+
+void schedule_wait(void)
+{
+    if (vm_count > 1 && !gic_has_pending(vm_current)) {
+        vm_current->state = VM_WAITING;
+        again();
+    }
+}
+
+void schedule_stop(void)
+{
+    vm_current->state = VM_STOPPED;
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (vms[i].state != VM_STOPPED) {
+            again();
+            return;
+        }
+    }
+    board_power_off();
+}
+
+/* When a machine that does not run would have been interrupted by its timer; UINT64_MAX: never. */
+static uint64_t timer_of(const struct vm *vm)
+{
+    enum { ENABLE = 1, MASK = 2 };
+
+    if (vm == vm_current || vm->state == VM_STOPPED || vm->interface.timer_active ||
+        (vm->context.cntv_ctl & (ENABLE | MASK)) != ENABLE) {
+        return UINT64_MAX;
+    }
+    return (vm->context.cntv_cval + vm->context.cntvoff) * NANOSECONDS_PER_TICK;
+}
+
+static void alarm(void)
+{
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (timer_of(&vms[i]) <= now()) {
+            gic_timer(&vms[i]);
+        }
+    }
+    again();
+}
+
+static void set_alarm(void)
+{
+    uint64_t first = started + SLICE;
+
+    for (unsigned i = 0; i < vm_count; i++) {
+        uint64_t deadline = timer_of(&vms[i]);
+        first = deadline < first ? deadline : first;
+    }
+    board_alarm(BOARD_ALARM_SCHEDULE, first, alarm);
+}
+
+/* True if the first is to run rather than the second, which may be NULL. */
+static bool is_better(const struct vm *one, const struct vm *other)
+{
+    bool spent = one->budget != 0 && one->used >= one->budget;
+
+    if (other == NULL) {
+        return true;
+    }
+    bool other_spent = other->budget != 0 && other->used >= other->budget;
+    return spent != other_spent ? other_spent : one->priority > other->priority;
+}
+
+static struct vm *choose(void)
+{
+    struct vm *best = NULL;
+
+    for (unsigned i = 1; i <= vm_count; i++) {
+        struct vm *vm = &vms[(vm_current->number + i) % vm_count];
+        if (vm->state == VM_READY && is_better(vm, best)) {
+            best = vm;
+        }
+    }
+    return best;
+}
+
+static void account(void)
+{
+    uint64_t time = now();
+
+    vm_current->used += time - started;
+    started = time;
+    if (time - period >= PERIOD) {
+        period = time;
+        for (unsigned i = 0; i < vm_count; i++) {
+            vms[i].used = 0;
+        }
+    }
+}
+
+void schedule(struct registers *registers)
+{
+    struct vm *next;
+
+    account();
+    while ((next = choose()) == NULL) {
+        set_alarm();
+        __asm__ volatile("wfi");
+        interrupt_handle();
+        account();
+    }
+    cpu_write_htpidr(0);
+    if (next != vm_current) {
+        switch_to(next, registers);
+    }
+    set_alarm();
+}
+
+void schedule_start(void)
+{
+    struct registers registers;
+
+    for (unsigned i = 0; i < vm_count; i++) {
+        switch_prepare(&vms[i]);
+        if (vm_count > 1) {
+            vms[i].context.hcr |= HCR_TWI;
+        }
+    }
+    vm_current = &vms[vm_count - 1];
+    period = started = now();
+    vm_current = choose();
+    switch_to(vm_current, &registers);
+    if (vm_count > 1) {
+        set_alarm();
+    }
+    guest_enter(&registers);
+}
