@@ -214,7 +214,7 @@ static int fetch(struct vdev_lan9118_driver *driver, const struct vdev_net_room 
     return length == 0 ? VDEV_OK : VDEV_ERROR_IO;
 }
 
-/* Ask the client about the frame in `head`. True: it is done with. */
+/* Ask the client about the frame in `head`. False: it has to be asked again, perhaps at once. */
 static bool offer(struct vdev_lan9118_driver *driver)
 {
     struct vdev_net *net = &driver->net;
@@ -222,13 +222,16 @@ static bool offer(struct vdev_lan9118_driver *driver)
     struct vdev_net_room room = {NULL, 0};
 
     copy_header(arrival.header, driver->head, driver->offset);
+    driver->waits = true; /* before the client can say that it has room again */
     int status = net->client.accept(net->client.owner, &arrival, &room);
     if (status == VDEV_ERROR_FULL) {
-        driver->waits = true;
-        driver->enabled &= ~INT_STS_RSFL;
-        lan9118_put(driver, INT_EN, driver->enabled);
+        if (driver->waits) {
+            driver->enabled &= ~INT_STS_RSFL;
+            lan9118_put(driver, INT_EN, driver->enabled);
+        }
         return false;
     }
+    driver->waits = false;
     driver->held = false;
     if (status != VDEV_OK) {
         discard(driver, words_of(driver, driver->held_length) - HEAD_WORDS);
@@ -300,7 +303,7 @@ bool vdev_lan9118_receive(struct vdev_lan9118_driver *driver, uint32_t status)
         }
     }
     if (driver->held && !offer(driver)) {
-        return false;
+        return !driver->waits;
     }
     if (driver->ready == 0 && !skips(driver)) {
         look(driver);
