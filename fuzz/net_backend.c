@@ -489,6 +489,11 @@ static void step(struct world *world)
     }
     fuzz_require(world->level == (world->mmio.interrupt_status != 0));
     fuzz_require(world->backend.pairs[0].in_flight == world->queued);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        /* Nothing is given back that this driver did not offer. */
+        const struct vdev_device_queue *live = &world->backend.queues[i].live;
+        fuzz_require((uint16_t)(live->next_available - live->next_used) <= QUEUE_SIZE);
+    }
 }
 
 /* Whatever was done: a reset and an idle class bring the device back to where it began. */

@@ -274,6 +274,21 @@ START_TEST(a_checksum_whose_place_is_the_last_one_and_the_first_beyond)
 }
 END_TEST
 
+/* What lies behind a frame in its last buffer is not the frame. */
+START_TEST(a_frame_that_ends_before_its_buffers)
+{
+    static const struct packet_form form = {.tcp_flags = 0x10, .payload = 20};
+
+    packet_make(&packet, &form);
+    for (uint32_t length = packet.length; length >= packet.payload; length--) {
+        cut(NULL, 0);
+        frame.length = length;
+        packet.length = length;
+        check_checksum_only();
+    }
+}
+END_TEST
+
 START_TEST(a_short_frame_needs_no_more_pieces_than_it_had)
 {
     static const struct packet_form form = {.tcp_flags = 0x10, .payload = 20};
@@ -309,6 +324,7 @@ int main(void)
     tcase_add_test(checksums, a_checksum_anywhere_over_every_cut);
     tcase_add_loop_test(checksums, a_senders_own_pseudo_header_counts, 0, COUNT(forms));
     tcase_add_test(checksums, a_checksum_whose_place_is_the_last_one_and_the_first_beyond);
+    tcase_add_test(checksums, a_frame_that_ends_before_its_buffers);
     tcase_add_test(checksums, a_short_frame_needs_no_more_pieces_than_it_had);
     suite_add_tcase(suite, checksums);
 

@@ -89,6 +89,25 @@ static void refuse(const char *what)
     ck_assert_int_eq(vdev_net_segmenter_next(&segmenter), VDEV_ERROR_EMPTY);
 }
 
+/* A header that is too short, with fields that say the same, and what would do for TCP there. */
+START_TEST(short_headers_that_the_fields_agree_with)
+{
+    static const struct packet_form form = TCP4;
+
+    for (unsigned words = 0; words < 5; words++) {
+        packet_make(&packet, &form);
+        packet.bytes[packet.network] = (uint8_t)(0x40 + words);
+        packet.offload.checksum_start = (uint16_t)(packet.network + 4 * words);
+        packet.bytes[packet.offload.checksum_start + 12u] = 0x50;
+        packet.bytes[packet.network + 9] = 6;
+        refuse("too few words of IPv4");
+        packet_make(&packet, &form);
+        packet.bytes[packet.transport + 12] = (uint8_t)(words << 4);
+        refuse("too few words of TCP");
+    }
+}
+END_TEST
+
 START_TEST(fields_that_do_not_fit_the_headers)
 {
     packet_make(&packet, &forms[_i]);
@@ -254,6 +273,7 @@ int main(void)
     tcase_set_timeout(hostile, 60);
     tcase_add_loop_test(hostile, a_frame_cut_short_at_every_byte, 0, COUNT(forms));
     tcase_add_loop_test(hostile, headers_that_are_not_what_they_say, 0, COUNT(lies));
+    tcase_add_test(hostile, short_headers_that_the_fields_agree_with);
     tcase_add_loop_test(hostile, fields_that_do_not_fit_the_headers, 0, COUNT(forms));
     tcase_add_test(hostile, one_tag_too_many);
     tcase_add_test(hostile, chains_of_extension_headers);
