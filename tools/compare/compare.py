@@ -19,6 +19,7 @@ import boot
 import counts
 import machine
 import report
+import report_network
 import workload
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -190,6 +191,7 @@ def main(arguments):
     lines = report.hypervisor_lines(SOURCE)
     report.print_table(rows)
     report.print_explanations(rows)
+    report_network.print_transfers(rows)
     report.print_entries(entries, lines)
     path = os.path.join(options.build, "compare", "report.json")
     for each in filter(None, (path, options.json)):

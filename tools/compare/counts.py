@@ -80,12 +80,13 @@ def network(boot, window, begin, end):
     bytes by the segment's size, of datagrams all that were sent and came; `frames_out` and
     `frames_in` all that the guest's stack has sent and got, one that a driver moves several as
     counted as those. What the interface itself counts stands beside it. `nic_accesses` are all to
-    the controller's registers, the guest's or the hypervisor's, `nic_data_words` those with data."""
+    the board's controller, the guest's or the hypervisor's, `nic_data_words` those with data."""
     said = {key: int(value) for key, value in boot.said[f"net-{window.workload}"].items()}
-    stream = window.workload.startswith("tcp-")
+    arrangement, stream = boot.arrangement, window.workload.startswith("tcp-")
     _, _, base, size, _ = machine.BOARD["net"]
     accesses, registers = traced_accesses(boot.trace_marks[begin], boot.trace_marks[end], base, size)
     words = {key: value for key, value in registers.items() if int(key, 0) in DATA_PORTS}
+    without = not arrangement.virtualized and arrangement.interface == "virtio"
     return {
         "guest_instructions": said.get("instructions"),
         "guest_microseconds": said["microseconds"],
@@ -100,8 +101,8 @@ def network(boot, window, begin, end):
         "corrupt": said.get("corrupt", 0),
         "duplicates": said.get("duplicates", 0),
         "reordered": said.get("reordered", 0),
-        "nic_accesses": accesses,
-        "nic_data_words": total(words),
+        "nic_accesses": None if without else accesses,
+        "nic_data_words": None if without else total(words),
     }
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import textwrap
 
+import report_network
+
 # Of the founding talk (docs/architecture.md names it): its prototype's instructions, and what vdev
 # aims at.
 ENTRIES = (
@@ -66,21 +68,9 @@ HEADINGS = " interface natively traps traps/KiB entries instructions virq data".
 FORM = "{:10}{:13}{:>11}{:>11}{:>11}{:>11}{:>14}{:>10}  {}"
 
 
-NET_TITLES = {
-    "icmp": "100 pings of 1,400 bytes",
-    "tcp-out": "4 MiB sent over TCP",
-    "tcp-in": "4 MiB received over TCP",
-}
-
-
-def _net_title(workload):
-    size = workload.removeprefix("udp-")
-    return f"net: {NET_TITLES.get(workload) or f'1,000 datagrams of {size} bytes, each answered'}"
-
-
 def _title(row):
     if row["device"] == "net":
-        return _net_title(row["workload"])
+        return report_network.title(row["workload"])
     size = row["bytes"]
     size = f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
     direction, request = row["workload"].split("-")
@@ -96,7 +86,11 @@ def print_table(rows):
     for row in rows:
         if _title(row) != title:
             title = _title(row)
-            print(f"\n{title}\n{FORM.format(*HEADINGS)}")
+            print(f"\n{title}")
+            print(report_network.HEADING if row["device"] == "net" else FORM.format(*HEADINGS))
+        if row["device"] == "net":
+            print(report_network.line(row))
+            continue
         costs = ["-"] * 5
         if row["arrangement"] != "native":
             costs = [
@@ -135,6 +129,9 @@ def print_explanations(rows):
             time, as the work types them, both interrupt once for each. When the host's next byte
             comes is the host's affair: entries and interrupts of console input vary from run to
             run, and on virtio-mmio the traps, too.""")
+    if any(row["device"] == "net" for row in rows):
+        for text in report_network.EXPLANATIONS:
+            _print_text(text)
     if any(row["guest"] == "beagle" for row in rows):
         _print_text("""Guest beagle: the bare-metal image for the BeagleBoard, with this library's
             drivers on the emulators (pure) and with its front-ends on the back-ends (para). It has
