@@ -318,10 +318,9 @@ static bool arm(struct vdev_net_frontend *frontend)
     if (!frontend->full) {
         more = vdev_driver_queue_arm(&frontend->receive) || frontend->received_count != 0;
     }
-    if (frontend->in_flight != 0) {
-        more |= vdev_driver_queue_arm(&frontend->transmit);
-    }
-    if (frontend->command != 0) {
+    /* Though they may be empty: what is submitted next is to interrupt as well. */
+    more |= vdev_driver_queue_arm(&frontend->transmit);
+    if (net_has(frontend, VIRTIO_NET_F_CTRL_VQ)) {
         more |= vdev_driver_queue_arm(&frontend->control);
     }
     return more;
