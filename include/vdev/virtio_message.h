@@ -55,7 +55,7 @@ struct vdev_message_link_configuration {
 /* One side's view of a link; the other side reaches none of it. For reports: counts modulo 2^32. */
 struct vdev_message_link {
     struct vdev_message_link_configuration configuration;
-    uint32_t put;       /* messages sent so far: what our index in `out` says */
+    uint64_t put;       /* messages sent so far: its low half is our index in `out` */
     uint32_t taken;     /* messages received so far: our index in `in` */
     int error;          /* VDEV_OK, or VDEV_ERROR_CORRUPT: latched */
     uint32_t doorbells; /* rung by us */
@@ -84,9 +84,9 @@ int vdev_message_link_init(struct vdev_message_link *link,
  * bound. The implementation's.
  */
 struct vdev_message_events {
-    uint32_t sent;    /* bit: at[] is valid */
-    uint32_t waiting; /* bit: there was no room */
-    uint32_t at[VDEV_MESSAGE_QUEUES_MAXIMUM + 1];
+    uint32_t sent;                                /* bit: at[] is valid */
+    uint32_t waiting;                             /* bit: there was no room */
+    uint64_t at[VDEV_MESSAGE_QUEUES_MAXIMUM + 1]; /* the message's number */
 };
 
 /* ---- the device's end ---- */
@@ -206,8 +206,9 @@ struct vdev_virtio_message_driver {
 /*
  * Ask for a device by its number. Waits for one answer. VDEV_ERROR_ABSENT: it is a placeholder;
  * VDEV_ERROR_TIMEOUT: no answer: no such device, or a dead peer; VDEV_ERROR_UNSUPPORTED: more than
- * VDEV_MESSAGE_QUEUES_MAXIMUM queues; VDEV_ERROR_CORRUPT: the peer broke the rules. The device is
- * on the bus only if it returns VDEV_OK, and then stays in place as long as the bus.
+ * VDEV_MESSAGE_QUEUES_MAXIMUM queues; VDEV_ERROR_CORRUPT: the peer broke the rules;
+ * VDEV_ERROR_INVALID: another device has the number; VDEV_ERROR_FULL: no room in the FIFO. Whatever
+ * it returns, `driver` stays in place as long as the bus; it may be called again to ask once more.
  *
  * A front-end sees a device that does not answer, or a latched link, as DEVICE_NEEDS_RESET with a
  * configuration interrupt; its reset is tried again with one more wait, or fails at once if the

@@ -9,7 +9,8 @@
  * until vdev_virtio_message_bridge_poll returns true; the guest then makes the access again, and
  * finds the answer. Only writes of Status and QueueReady and writes to the configuration space take
  * that way; what else a driver reads was fetched before, and is fetched anew when an event says so.
- * QueueNotify sends an event, InterruptStatus and InterruptACK are here.
+ * QueueNotify sends an event, InterruptStatus and InterruptACK are here. An access that was put off
+ * and is never made again has happened nevertheless, if it was a write.
  *
  * What the device says is hostile to the guest no more than to us: it is bounded and checked. A
  * device that does not answer in time fails: it reads as DEVICE_NEEDS_RESET with a configuration
@@ -51,15 +52,19 @@ struct vdev_virtio_message_bridge {
     uint64_t accepted;
     struct vdev_virtio_message_bridge_queue queues[VDEV_MESSAGE_QUEUES_MAXIMUM];
     uint8_t configuration[VDEV_MESSAGE_BRIDGE_CONFIGURATION];
-    /* What goes on: a step at a time, each a request and its answer. */
+    /* What goes on: a step at a time, each a request and its answer; none: 0. */
     unsigned step;
     uint32_t position;            /* of the step: a queue, an offset */
     uint32_t fetching_generation; /* of the first piece of the configuration space */
     unsigned tries;               /* to fetch it all from one moment */
-    uint64_t deadline;            /* of the answer awaited; by the bus' clock */
-    struct vdev_access asked;     /* the access that started it */
-    bool asking;                  /* there is one, and it has not been made again yet */
-    bool refetch;                 /* an event came: fetch status and configuration when idle */
+    uint64_t deadline;            /* of all of it; by the bus' clock */
+    struct vdev_access asked;     /* the access that started it, ... */
+    bool known;                   /* all that is asked once has been answered */
+    bool asking;                  /* ... if one did, and it has not been made again yet */
+    bool done;                    /* it can be made again */
+    bool put_off;                 /* some access was told to come again: it goes first */
+    bool changed;                 /* an event came: fetch status and configuration */
+    bool announce;                /* and then tell the driver */
     bool unacceptable;            /* feature bits beyond the 64 that there are */
     bool failed;                  /* it did not answer, or broke the rules */
     uint32_t again;               /* accesses put off; modulo 2^32 */
@@ -68,9 +73,9 @@ struct vdev_virtio_message_bridge {
 
 /*
  * Put a bridge on the driver's side of a bus, for the device of this number, and send the first
- * request: what the device is. The bus' wait gives the clock and the time for each answer. The line
- * is copied. Accesses return VDEV_ERROR_AGAIN until all is known. VDEV_ERROR_INVALID: the number
- * is taken.
+ * request: what the device is. The bus' wait gives the clock, and the time that a device may take
+ * for all that one access needs. The line is copied. Accesses return VDEV_ERROR_AGAIN until all is
+ * known. VDEV_ERROR_INVALID: the number is taken.
  */
 int vdev_virtio_message_bridge_init(struct vdev_virtio_message_bridge *bridge,
                                     struct vdev_virtio_message_driver_bus *bus, uint16_t number,
@@ -90,7 +95,7 @@ int vdev_virtio_message_bridge_access(void *bridge, struct vdev_access *access);
  */
 bool vdev_virtio_message_bridge_poll(struct vdev_virtio_message_bridge *bridge);
 
-/* True if an answer is awaited: call the poll at *deadline, by the bus' clock, at the latest. */
+/* True if an answer is awaited: call the poll after *deadline, by the bus' clock, at the latest. */
 static inline bool
 vdev_virtio_message_bridge_deadline(const struct vdev_virtio_message_bridge *bridge,
                                     uint64_t *deadline)

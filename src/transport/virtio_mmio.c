@@ -9,10 +9,8 @@
 
 #include <linux/virtio_mmio.h>
 
+#include "transport/mmio_registers.h"
 #include "virtio/virtio_1_4.h"
-
-#define MAGIC  0x74726976u /* "virt" */
-#define VENDOR 0x76656476u /* "vdev" */
 
 static void queue_interrupt(void *transport, uint16_t queue)
 {
@@ -92,16 +90,16 @@ static int read_register(struct vdev_virtio_mmio *mmio, struct vdev_access *acce
 
     switch (access->offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
-        value = MAGIC;
+        value = MMIO_MAGIC;
         break;
     case VIRTIO_MMIO_VERSION:
-        value = 2;
+        value = MMIO_VERSION;
         break;
     case VIRTIO_MMIO_DEVICE_ID:
         value = device->id;
         break;
     case VIRTIO_MMIO_VENDOR_ID:
-        value = VENDOR;
+        value = MMIO_VENDOR;
         break;
     case VIRTIO_MMIO_DEVICE_FEATURES:
         value = vdev_virtio_device_offered_word(device, mmio->device_features_select);
@@ -127,38 +125,16 @@ static int read_register(struct vdev_virtio_mmio *mmio, struct vdev_access *acce
     case VIRTIO_MMIO_QUEUE_RESET: /* VIRTIO_F_RING_RESET is not offered */
         value = 0;
         break;
-    case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-    case VIRTIO_MMIO_DRIVER_FEATURES:
-    case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-    case VIRTIO_MMIO_QUEUE_SEL:
-    case VIRTIO_MMIO_QUEUE_NUM:
-    case VIRTIO_MMIO_QUEUE_NOTIFY:
-    case VIRTIO_MMIO_INTERRUPT_ACK:
-    case VIRTIO_MMIO_QUEUE_DESC_LOW:
-    case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-    case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-    case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-    case VIRTIO_MMIO_QUEUE_USED_LOW:
-    case VIRTIO_MMIO_QUEUE_USED_HIGH:
-    case VIRTIO_MMIO_SHM_SEL:
+    default:
+        if (!vdev_mmio_register_exists(access->offset)) {
+            return VDEV_ERROR_RANGE;
+        }
         device->refused++; /* write-only */
         value = 0;
         break;
-    default:
-        return VDEV_ERROR_RANGE;
     }
     access->value = value;
     return VDEV_OK;
-}
-
-static uint64_t with_low(uint64_t address, uint32_t value)
-{
-    return address >> 32 << 32 | value;
-}
-
-static uint64_t with_high(uint64_t address, uint32_t value)
-{
-    return (uint64_t)value << 32 | (uint32_t)address;
 }
 
 /* What describes the selected queue; the one gate says whether it may be written now. */
@@ -170,30 +146,7 @@ static int write_queue(struct vdev_virtio_mmio *mmio, uint32_t offset, uint32_t 
     if (configuration == NULL) {
         return VDEV_OK;
     }
-    switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM:
-        /* What does not fit becomes a size that no queue has: making it ready will fail. */
-        configuration->size = value <= mmio->device->queue_size_maximum ? (uint16_t)value : 0;
-        break;
-    case VIRTIO_MMIO_QUEUE_DESC_LOW:
-        configuration->descriptor_address = with_low(configuration->descriptor_address, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_DESC_HIGH:
-        configuration->descriptor_address = with_high(configuration->descriptor_address, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_LOW:
-        configuration->driver_address = with_low(configuration->driver_address, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_AVAIL_HIGH:
-        configuration->driver_address = with_high(configuration->driver_address, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_USED_LOW:
-        configuration->device_address = with_low(configuration->device_address, value);
-        break;
-    default: /* VIRTIO_MMIO_QUEUE_USED_HIGH */
-        configuration->device_address = with_high(configuration->device_address, value);
-        break;
-    }
+    vdev_mmio_describe_queue(configuration, mmio->device->queue_size_maximum, offset, value);
     return VDEV_OK;
 }
 
@@ -231,23 +184,12 @@ static int write_register(struct vdev_virtio_mmio *mmio, uint32_t offset, uint32
         return outcome(vdev_virtio_device_set_status(device, value));
     case VIRTIO_MMIO_SHM_SEL:
         return VDEV_OK; /* there are no regions, whichever is selected */
-    case VIRTIO_MMIO_MAGIC_VALUE:
-    case VIRTIO_MMIO_VERSION:
-    case VIRTIO_MMIO_DEVICE_ID:
-    case VIRTIO_MMIO_VENDOR_ID:
-    case VIRTIO_MMIO_DEVICE_FEATURES:
-    case VIRTIO_MMIO_QUEUE_NUM_MAX:
-    case VIRTIO_MMIO_INTERRUPT_STATUS:
-    case VIRTIO_MMIO_SHM_LEN_LOW:
-    case VIRTIO_MMIO_SHM_LEN_HIGH:
-    case VIRTIO_MMIO_SHM_BASE_LOW:
-    case VIRTIO_MMIO_SHM_BASE_HIGH:
-    case VIRTIO_MMIO_CONFIG_GENERATION:
-    case VIRTIO_MMIO_QUEUE_RESET: /* VIRTIO_F_RING_RESET is not offered */
-        device->refused++;        /* read-only */
-        return VDEV_OK;
     default:
-        return VDEV_ERROR_RANGE;
+        if (!vdev_mmio_register_exists(offset)) {
+            return VDEV_ERROR_RANGE;
+        }
+        device->refused++; /* read-only; QueueReset, as VIRTIO_F_RING_RESET is not offered */
+        return VDEV_OK;
     }
 }
 
