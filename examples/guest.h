@@ -12,9 +12,10 @@
 #define GUEST_RAM      0x80000000u /* guest physical addresses */
 #define GUEST_RAM_SIZE 0x10000u    /* bytes */
 #define GUEST_CONSOLE  0x1c130000u
-#define GUEST_QUEUE    8u /* entries in each queue of the console */
+#define GUEST_NETWORK  0x1c130200u
+#define GUEST_QUEUE    8u /* entries in each queue of a device */
 
-/* Boots, and greets on the console. False: it found none. */
+/* Boots, and greets through its device. False: it found none. */
 bool guest_start(uint8_t *ram);
 
 /* Runs the guest for a while, with the level of its interrupt line. True: it was greeted in return.
