@@ -84,7 +84,9 @@ static void handle_events(struct vdev_lan9118_driver *driver, uint32_t status)
     if ((status & INT_STS_SW_INT) != 0) {
         lan9118_put(driver, INT_EN, driver->enabled);
     }
-    lan9118_put(driver, INT_STS, status & INT_STS_EVENTS & ~INT_STS_PHY_INT);
+    if ((status & INT_STS_EVENTS & ~INT_STS_PHY_INT) != 0) {
+        lan9118_put(driver, INT_STS, status & INT_STS_EVENTS & ~INT_STS_PHY_INT);
+    }
     if ((status & (INT_STS_RXDF_INT | INT_STS_RXDFH_INT)) != 0) {
         driver->net.received.dropped[VDEV_NET_DROP_MEDIUM] += lan9118_get(driver, RX_DROP);
     }
