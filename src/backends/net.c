@@ -30,11 +30,6 @@ static struct vdev_net_backend *backend_of(struct vdev_virtio_device *device)
     return (struct vdev_net_backend *)((char *)device - offsetof(struct vdev_net_backend, device));
 }
 
-static uint16_t transmit_queue(const struct vdev_net_backend_pair *pair)
-{
-    return VDEV_NET_TRANSMIT_QUEUE(pair - pair->backend->pairs);
-}
-
 /* ---- transmission ---- */
 
 static uint16_t field(const volatile uint8_t *header, size_t offset)
@@ -153,7 +148,6 @@ static bool transmit(struct vdev_net_backend_pair *pair, struct vdev_net_backend
                      const struct vdev_chain *chain)
 {
     struct vdev_net_backend *backend = pair->backend;
-    uint16_t queue = transmit_queue(pair);
     int status = VDEV_OK;
 
     if (chain->writable_length != 0) {
@@ -162,7 +156,7 @@ static bool transmit(struct vdev_net_backend_pair *pair, struct vdev_net_backend
         enum vdev_net_drop drop = send(backend, &slot->frame, chain, &status);
         if (drop == VDEV_NET_DROP_REASONS && status == VDEV_OK) {
             slot->id = chain->id;
-            slot->epoch = vdev_virtio_device_epoch(&backend->device, queue);
+            slot->epoch = pair->transmit->epoch;
             pair->free = slot->next_free;
             pair->in_flight++;
             return true;
@@ -172,7 +166,7 @@ static bool transmit(struct vdev_net_backend_pair *pair, struct vdev_net_backend
         }
         backend->transmit_dropped[drop]++;
     }
-    vdev_device_queue_give(&backend->device.queues[queue].live, chain->id, 0);
+    vdev_device_queue_give(&pair->transmit->live, chain->id, 0);
     return true;
 }
 
@@ -186,14 +180,13 @@ static void transmit_all(struct vdev_net_backend_pair *pair)
 {
     struct vdev_net_backend *backend = pair->backend;
     struct vdev_virtio_device *device = &backend->device;
-    uint16_t index = transmit_queue(pair);
-    struct vdev_device_queue *queue = &device->queues[index].live;
+    struct vdev_device_queue *queue = &pair->transmit->live;
     unsigned round = device->queue_size_maximum;
     unsigned budget = 2 * round + 1;
     struct vdev_chain chain;
     struct vdev_net_backend_slot *slot;
 
-    if (!device->running || !device->queues[index].ready) {
+    if (!device->running || !pair->transmit->ready) {
         return;
     }
     if (pair->transmit_armed) {
@@ -230,7 +223,7 @@ static void transmit_all(struct vdev_net_backend_pair *pair)
         budget = budget > round ? budget - round : 0;
     }
     if (pair->in_flight == 0) {
-        vdev_virtio_device_defer(device, index);
+        vdev_virtio_device_defer(device, pair->transmit_index);
     }
 }
 
@@ -242,7 +235,7 @@ static void transmit_from_below(struct vdev_net_backend_pair *pair)
         transmit_all(pair);
         vdev_virtio_device_leave(device);
     }
-    vdev_virtio_device_signal(device, transmit_queue(pair));
+    vdev_virtio_device_signal(device, pair->transmit_index);
 }
 
 static void complete(struct vdev_net_frame *frame, int status)
@@ -255,7 +248,7 @@ static void complete(struct vdev_net_frame *frame, int status)
     slot->next_free = pair->free;
     pair->free = slot;
     pair->in_flight--;
-    vdev_virtio_device_give(&pair->backend->device, transmit_queue(pair), slot->epoch, slot->id, 0);
+    vdev_virtio_device_give(&pair->backend->device, pair->transmit_index, slot->epoch, slot->id, 0);
     transmit_from_below(pair);
 }
 
@@ -391,7 +384,7 @@ static void notify(struct vdev_virtio_device *device, uint16_t queue)
         return;
     }
     struct vdev_net_backend_pair *pair = &backend->pairs[queue / 2];
-    if (queue == transmit_queue(pair)) {
+    if (queue == pair->transmit_index) {
         transmit_all(pair);
         vdev_virtio_device_signal(device, queue);
     } else {
@@ -441,7 +434,13 @@ static const struct vdev_virtio_device_operations operations = {
 static void make_pair(struct vdev_net_backend *backend, struct vdev_net_backend_pair *pair,
                       const struct vdev_net_backend_configuration *configuration)
 {
+    uint16_t number = (uint16_t)(pair - backend->pairs);
+
     pair->backend = backend;
+    pair->receive_index = VDEV_NET_RECEIVE_QUEUE(number);
+    pair->transmit_index = VDEV_NET_TRANSMIT_QUEUE(number);
+    pair->receive = &backend->queues[pair->receive_index];
+    pair->transmit = &backend->queues[pair->transmit_index];
     pair->receive_buffers = configuration->receive_buffers;
     pair->receive_chains = configuration->receive_chains;
     for (size_t i = configuration->slot_count; i-- != 0;) {

@@ -25,11 +25,10 @@ static inline bool net_controls(const struct vdev_net_backend *backend, unsigned
 
 static inline struct vdev_net_backend_address net_address(const uint8_t *bytes)
 {
-    struct vdev_net_backend_address address;
-
-    memcpy(&address.first, bytes, sizeof address.first);
-    memcpy(&address.last, bytes + sizeof address.first, sizeof address.last);
-    return address;
+    return (struct vdev_net_backend_address){
+        .first = virtio_load_le32(bytes),
+        .last = (uint16_t)virtio_load_le16(bytes + 4),
+    };
 }
 
 static inline bool net_same_address(struct vdev_net_backend_address one,

@@ -14,22 +14,14 @@
 
 #include "backends/net_parts.h"
 
+_Static_assert(offsetof(struct virtio_net_hdr_v1, num_buffers) == 10, "the last half of a word");
+
 /* The length of a header that a segmented frame's hdr_len is a hint at: at the most. */
 #define TCP_HEADER_MOST 60u
 #define UDP_HEADER      8u
 
 /* How often a driver that adds buffers just then is looked at again for one frame. */
 #define ROUNDS 4u
-
-static uint16_t receive_queue(const struct vdev_net_backend_pair *pair)
-{
-    return VDEV_NET_RECEIVE_QUEUE(pair - pair->backend->pairs);
-}
-
-static struct vdev_device_queue *live_queue(const struct vdev_net_backend_pair *pair)
-{
-    return &pair->backend->queues[receive_queue(pair)].live;
-}
 
 /* ---- filters ---- */
 
@@ -70,7 +62,7 @@ static inline bool is_wanted(const struct vdev_net_backend_filter *filter,
 /* The chains in hand are not used: back into the ring, or, if that cannot be, back empty. */
 static void put_back(struct vdev_net_backend_pair *pair, size_t count)
 {
-    struct vdev_device_queue *queue = live_queue(pair);
+    struct vdev_device_queue *queue = &pair->receive->live;
 
     if (!vdev_device_queue_untake(queue, count)) {
         for (size_t i = 0; i < count; i++) {
@@ -89,8 +81,7 @@ static int take_room(struct vdev_net_backend_pair *pair, uint32_t need, size_t *
                      size_t *pieces)
 {
     struct vdev_net_backend *backend = pair->backend;
-    uint16_t index = receive_queue(pair);
-    struct vdev_device_queue *queue = live_queue(pair);
+    struct vdev_device_queue *queue = &pair->receive->live;
     /* A merged buffer holds a header at least; one that is not holds a frame's header, too. */
     uint32_t least = VDEV_NET_BACKEND_HEADER_BYTES + (backend->merges ? 0 : VDEV_NET_HEADER_BYTES);
     size_t most = backend->merges ? backend->receive_chain_count : 1;
@@ -139,7 +130,7 @@ static int take_room(struct vdev_net_backend_pair *pair, uint32_t need, size_t *
             }
             return status;
         }
-        if (*count == backend->queues[index].configuration.size) {
+        if (*count == pair->receive->configuration.size) {
             status = VDEV_ERROR_RANGE;
             break;
         }
@@ -229,7 +220,7 @@ static int accept_running(struct vdev_net_backend_pair *pair,
                  status == VDEV_ERROR_RANGE ? VDEV_NET_DROP_NO_ROOM : VDEV_NET_DROP_NO_LINK, 0);
         }
         /* For chains that were malformed. */
-        vdev_virtio_device_signal(&backend->device, receive_queue(pair));
+        vdev_virtio_device_signal(&backend->device, pair->receive_index);
         return status;
     }
     set_header_apart(pair, pieces, room);
@@ -241,7 +232,7 @@ static int accept_running(struct vdev_net_backend_pair *pair,
     }
     pair->offload = arrival->offload;
     pair->length = arrival->length;
-    pair->epoch = vdev_virtio_device_epoch(&backend->device, receive_queue(pair));
+    pair->epoch = pair->receive->epoch;
     pair->chain_count = (uint16_t)count;
     return VDEV_OK;
 }
@@ -253,7 +244,7 @@ int net_accept(void *owner, const struct vdev_net_arrival *arrival, struct vdev_
     struct vdev_net_backend_pair *pair = &backend->pairs[0];
 
     pair->waiting = false;
-    if (!device->running || !backend->queues[receive_queue(pair)].ready) {
+    if (!device->running || !pair->receive->ready) {
         return drop(backend, VDEV_NET_DROP_NO_LINK, VDEV_ERROR_ABSENT);
     }
     if (pair->chain_count != 0 || !vdev_virtio_device_enter(device)) {
@@ -319,29 +310,30 @@ static void describe(const struct vdev_net_backend_pair *pair, uint8_t *header)
 
 static void write_header(struct vdev_net_backend_pair *pair, uint16_t chain_count)
 {
-    _Alignas(4) uint8_t header[VDEV_NET_BACKEND_HEADER_BYTES] = {0};
+    uint8_t header[VDEV_NET_BACKEND_HEADER_BYTES];
+    uint8_t *to = pair->header != NULL ? pair->header : header;
 
+    /* Most have nothing to tell but how many buffers there are. */
+    virtio_store_le32(to, 0);
+    virtio_store_le32(to + 4, 0);
+    virtio_store_le32(to + 8, (uint32_t)chain_count << 16);
     if (pair->offload.needs != 0 || pair->offload.checksum_valid) {
-        describe(pair, header);
+        describe(pair, to);
     }
-    virtio_store_le16(header + offsetof(struct virtio_net_hdr_v1, num_buffers), chain_count);
-    if (pair->header != NULL) {
-        memcpy(pair->header, header, sizeof header);
-        return;
+    if (pair->header == NULL) {
+        struct vdev_cursor cursor = vdev_cursor(pair->header_pieces, pair->header_piece_count);
+        vdev_cursor_write(&cursor, header, sizeof header);
     }
-    struct vdev_cursor cursor = vdev_cursor(pair->header_pieces, pair->header_piece_count);
-    vdev_cursor_write(&cursor, header, sizeof header);
 }
 
 void net_delivered(void *owner, int status)
 {
     struct vdev_net_backend *backend = owner;
     struct vdev_net_backend_pair *pair = &backend->pairs[0];
-    uint16_t index = receive_queue(pair);
     uint16_t count = pair->chain_count;
 
     pair->chain_count = 0;
-    if (count == 0 || pair->epoch != vdev_virtio_device_epoch(&backend->device, index)) {
+    if (count == 0 || pair->epoch != pair->receive->epoch) {
         return; /* the driver took its queue back */
     }
     if (status == VDEV_OK && pair->tagged && !is_vlan_wanted(pair)) {
@@ -357,9 +349,9 @@ void net_delivered(void *owner, int status)
             left -= pair->receive_chains[i].written;
         }
         pair->receive_chains[count - 1u].written = left;
-        vdev_device_queue_give_all(live_queue(pair), pair->receive_chains, count);
+        vdev_device_queue_give_all(&pair->receive->live, pair->receive_chains, count);
     }
-    vdev_virtio_device_signal(&backend->device, index);
+    vdev_virtio_device_signal(&backend->device, pair->receive_index);
 }
 
 void net_refilled(struct vdev_net_backend_pair *pair)
@@ -368,7 +360,7 @@ void net_refilled(struct vdev_net_backend_pair *pair)
 
     /* Armed or not, and in vain if not: a driver's queue starts out armed, and an event index that
      * was disarmed comes round again after 65536 entries. */
-    vdev_device_queue_disarm(live_queue(pair));
+    vdev_device_queue_disarm(&pair->receive->live);
     if (pair->waiting) {
         pair->waiting = false;
         vdev_net_resume(backend->net);

@@ -49,6 +49,10 @@ struct vdev_net_backend_slot {
 
 struct vdev_net_backend_pair {
     struct vdev_net_backend *backend;
+    struct vdev_virtio_queue *receive;
+    struct vdev_virtio_queue *transmit;
+    uint16_t receive_index; /* of the queue, as the device core counts them */
+    uint16_t transmit_index;
     /* Transmission. */
     struct vdev_net_backend_slot *free;
     size_t in_flight;    /* slots that the class below has, those from before a reset included */
