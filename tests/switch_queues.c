@@ -176,10 +176,8 @@ START_TEST(an_uplink_that_is_full_for_ever_holds_up_its_own_senders_only)
     ck_assert_uint_eq(stuck->submitted, 0);
     ck_assert_uint_eq(sender->writable, 0);
     /* It comes back, and all goes on in order. */
-    stuck->depth = RIG_DEPTH;
-    stuck->starved = false;
     uint32_t wakes = rig.wakes;
-    stuck->net.client.writable(stuck->net.client.owner);
+    rig_uplink_make_room(stuck, RIG_DEPTH);
     ck_assert_uint_eq(rig.wakes, wakes + 1);
     while (stuck->submitted < RIG_QUEUE) {
         rig_settle(&rig);

@@ -84,6 +84,10 @@ static bool give(struct vdev_switch *self, struct vdev_switch_port *from,
         received->dropped[VDEV_NET_DROP_NO_LINK]++;
         return true;
     }
+    if ((frame->offload.needs & ~client->accepts) != 0) {
+        received->dropped[VDEV_NET_DROP_OFFLOAD]++; /* it has changed its mind since the decision */
+        return true;
+    }
     memcpy(arrival.header, from->header, sizeof arrival.header);
     /* No guest is believed what it says of its own checksums. */
     arrival.offload.checksum_valid =

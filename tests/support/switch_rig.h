@@ -181,6 +181,16 @@ static const struct vdev_net_operations rig_uplink_operations = {
     .set_receive_mode = rig_uplink_mode,
 };
 
+/* Say that there is room, if that was waited for. */
+static inline void rig_uplink_make_room(struct rig_uplink *uplink, uint32_t depth)
+{
+    uplink->depth = depth;
+    if (uplink->starved && uplink->held_count < depth) {
+        uplink->starved = false;
+        uplink->net.client.writable(uplink->net.client.owner);
+    }
+}
+
 /* Complete the frame at an index of those held, and say that there is room if that was waited for.
  */
 static inline void rig_uplink_complete(struct rig_uplink *uplink, uint32_t index, int status)
@@ -191,10 +201,7 @@ static inline void rig_uplink_complete(struct rig_uplink *uplink, uint32_t index
     memmove(uplink->held + index, uplink->held + index + 1,
             (uplink->held_count - index) * sizeof *uplink->held);
     frame->complete(frame, status);
-    if (uplink->starved && uplink->held_count < uplink->depth) {
-        uplink->starved = false;
-        uplink->net.client.writable(uplink->net.client.owner);
-    }
+    rig_uplink_make_room(uplink, uplink->depth);
 }
 
 /* The bytes of a frame that the uplink holds. */
