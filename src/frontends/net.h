@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the net front-end share: net.c (the class, sending, poll), net_receive.c,
- * net_control.c (the control queue and the configuration space) and net_start.c (features, queues).
+ * What the files of the net front-end share: net.c (the class, poll), net_transmit.c,
+ * net_receive.c, net_control.c (the control queue and the configuration space) and net_start.c
+ * (features, queues).
  */
 #ifndef FRONTENDS_NET_H
 #define FRONTENDS_NET_H
@@ -61,6 +62,22 @@ static inline void net_break(struct vdev_net_frontend *frontend, uint8_t reason)
     }
 }
 
+#define NET_NONE UINT16_MAX /* `free_head`, `next_free`: the end */
+
+/* ---- net_transmit.c ---- */
+
+/* All records free. */
+void vdev_net_frontend_free_all(struct vdev_net_frontend *frontend);
+
+/* As the class's submit, of a device that is not gone. */
+int vdev_net_frontend_submit(struct vdev_net_frontend *frontend, struct vdev_net_frame *frame);
+
+/* Complete what the device has sent, at most what it had at the call. May set `broken`. */
+void vdev_net_frontend_finish_sent(struct vdev_net_frontend *frontend);
+
+/* After a reset: complete with `status` all that was in flight. */
+void vdev_net_frontend_fail_sent(struct vdev_net_frontend *frontend, int status);
+
 /* ---- net_receive.c ---- */
 
 /* All receive buffers into the ring; not yet published. */
@@ -73,6 +90,9 @@ void vdev_net_frontend_receive(struct vdev_net_frontend *frontend);
 
 /* Put the next command that is due into the ring, unless one is in flight. */
 void vdev_net_frontend_send_command(struct vdev_net_frontend *frontend);
+
+/* As the class's set_receive_mode, of a device that is not gone. */
+int vdev_net_frontend_set_mode(struct vdev_net_frontend *frontend, enum vdev_net_receive_mode mode);
 
 /* Take back the command that the device has finished, and send the next. May set `broken`. */
 void vdev_net_frontend_finish_command(struct vdev_net_frontend *frontend);
@@ -90,10 +110,5 @@ int vdev_net_frontend_read_mtu(struct vdev_net_frontend *frontend, uint32_t *mtu
 
 /* Bring the device from reset to running, its receive queue full. Errors as of init. */
 int vdev_net_frontend_start(struct vdev_net_frontend *frontend);
-
-/* ---- net.c ---- */
-
-/* All records free. */
-void vdev_net_frontend_free_all(struct vdev_net_frontend *frontend);
 
 #endif

@@ -118,6 +118,19 @@ void vdev_net_frontend_finish_command(struct vdev_net_frontend *frontend)
     vdev_net_frontend_send_command(frontend);
 }
 
+int vdev_net_frontend_set_mode(struct vdev_net_frontend *frontend, enum vdev_net_receive_mode mode)
+{
+    if (!net_has(frontend, VIRTIO_NET_F_CTRL_RX)) {
+        return VDEV_ERROR_UNSUPPORTED;
+    }
+    frontend->mode = mode;
+    frontend->commands |= NET_COMMAND_ALL_MULTICAST | NET_COMMAND_PROMISCUOUS;
+    if (!frontend->polling) {
+        vdev_net_frontend_send_command(frontend);
+    }
+    return VDEV_OK;
+}
+
 int vdev_net_frontend_set_filter(struct vdev_net_frontend *frontend,
                                  const uint8_t (*addresses)[VDEV_NET_ADDRESS_BYTES], size_t count)
 {
