@@ -505,15 +505,27 @@ START_TEST(a_transmitter_that_is_stuck_for_good_is_begun_anew)
 }
 END_TEST
 
+START_TEST(a_frame_that_comes_before_the_link_is_known_waits_for_that)
+{
+    rig_emulator(&rig);
+    ck_assert_int_eq(rig_driver(&rig, &rig.bus.io, 0, true), VDEV_OK);
+    ck_assert(!rig.driver.net.link);
+    send_one(0, 100, 100, 1);
+    ck_assert_uint_eq(rig.driver.net.sent.dropped[VDEV_NET_DROP_NO_LINK], 0);
+}
+END_TEST
+
 START_TEST(what_failed_on_the_medium_is_counted)
 {
     begin(0, true);
     rig.complete_with = VDEV_ERROR_IO;
     send_one(0, 100, 100, 1);
+    ck_assert_uint_eq(rig.driver.net.sent.dropped[VDEV_NET_DROP_MEDIUM], 0); /* not known yet */
     rig.complete_with = VDEV_OK;
     send_one(0, 100, 100, 1);
+    ck_assert_uint_eq(rig.driver.net.sent.dropped[VDEV_NET_DROP_MEDIUM], 1);
     send_one(0, 100, 100, 1);
-    ck_assert_uint_le(rig.driver.net.sent.dropped[VDEV_NET_DROP_MEDIUM], 1);
+    ck_assert_uint_eq(rig.driver.net.sent.dropped[VDEV_NET_DROP_MEDIUM], 1);
 }
 END_TEST
 
@@ -567,6 +579,7 @@ int main(void)
     tcase_add_test(tcase, frames_that_the_fifo_cannot_hold_are_counted);
     tcase_add_test(tcase, frames_wait_for_a_medium_that_takes_none);
     tcase_add_test(tcase, a_transmitter_that_is_stuck_for_good_is_begun_anew);
+    tcase_add_test(tcase, a_frame_that_comes_before_the_link_is_known_waits_for_that);
     tcase_add_test(tcase, what_failed_on_the_medium_is_counted);
     tcase_add_test(tcase, configuration_is_looked_at);
     suite_add_tcase(suite, tcase);
