@@ -10,8 +10,7 @@
 #define RESTART_TIME (10 * MILLISECOND)
 #define MAC_TIME     MILLISECOND /* for a transaction of MAC or PHY */
 
-/* When flow control sets in, as the vendor has it; it is off, but the register has no good reset.
- */
+/* When flow control would set in, as the vendor has it: it is off. */
 #define AFC_VALUE 0x006e3740u
 /* LEDs on the pins that boards have them at. */
 #define GPIO_VALUE    0x70070000u

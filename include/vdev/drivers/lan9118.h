@@ -23,8 +23,7 @@
 struct vdev_lan9118_driver_configuration {
     struct vdev_io io; /* the controller's 256 bytes of registers */
     const struct vdev_clock *clock;
-    /* VDEV_NET_ADDRESS_BYTES; NULL: keep what the controller has, from its EEPROM or a boot loader.
-     */
+    /* VDEV_NET_ADDRESS_BYTES; NULL: what the controller has after its reset, from its EEPROM. */
     const uint8_t *address;
     enum vdev_net_receive_mode receive_mode; /* may be changed later */
     /* The interrupt line, as the board wires it. */
