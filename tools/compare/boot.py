@@ -91,7 +91,8 @@ def windows(arrangement, work):
     unasked."""
     known = work
     if arrangement.guest == "beagle":
-        known = () if "net" in work else ("block", "console")
+        image = ("block", "console")
+        known = image if set(image) & set(work) else ()
     every = workload.WINDOWS + workload.OMAP3_WINDOWS
     return [window for window in every if window.device in known]
 

@@ -128,8 +128,9 @@ def measure(options, names, bench, progress, finished=None):
     files = machine.Files(options.build)
     directory = os.path.join(files.build, "compare")
     os.makedirs(directory, exist_ok=True)
-    for name in names:
-        missing = files.missing(machine.ARRANGEMENTS[name])
+    planned = boots(names, options.work)
+    for name, arrangement, _ in planned:
+        missing = files.missing(arrangement)
         if missing:
             raise boot.BootError(
                 f"{name}: there is no {os.path.relpath(missing, SOURCE)}: ./run build makes it"
@@ -143,7 +144,7 @@ def measure(options, names, bench, progress, finished=None):
                     arrangement, files, os.path.join(directory, name), disk, work, progress
                 ).run
             )
-            for name, arrangement, work in boots(names, options.work)
+            for name, arrangement, work in planned
         }
         benching = (
             pool.submit(boot.bench, files, os.path.join(directory, "entries"), disk, progress)
