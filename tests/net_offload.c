@@ -144,6 +144,12 @@ START_TEST(the_longest_frame_and_the_first_that_is_too_long)
     packet_make(&packet, &form);
     cut(NULL, 0);
     ck_assert_int_eq(begin(), VDEV_ERROR_RANGE);
+    /* IPv6 does not count its own header: no frame is too long for it. */
+    form = (struct packet_form){.version6 = true, .segment_size = 65535};
+    form.payload = VDEV_NET_SEGMENTED_BYTES + VDEV_NET_TAG_BYTES - 74;
+    packet_make(&packet, &form);
+    cut(NULL, 0);
+    check_segments();
 }
 END_TEST
 

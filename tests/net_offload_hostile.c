@@ -212,6 +212,36 @@ START_TEST(headers_that_are_too_long)
 }
 END_TEST
 
+/* One extension header that ends anywhere near the maximum, before each kind of header. */
+START_TEST(headers_that_begin_where_the_copy_ends)
+{
+    for (unsigned kind = 0; kind < 3; kind++) {
+        for (uint32_t words = 1; words < 30; words++) {
+            const struct packet_form form = {
+                .version6 = true, .udp = kind == 1, .segment_size = 500, .payload = 1200};
+            packet_make(&packet, &form);
+            uint32_t from = packet.transport;
+            uint32_t to = from + 8 * words;
+            memmove(packet.bytes + to, packet.bytes + from, packet.length - from);
+            memset(packet.bytes + from, 1, to - from);
+            packet.bytes[from] = kind == 2 ? 60 : packet.bytes[packet.network + 6];
+            packet.bytes[from + 1] = (uint8_t)(words - 1);
+            packet.bytes[packet.network + 6] = 60;
+            packet.length += to - from;
+            packet.transport += to - from;
+            packet.payload += to - from;
+            packet.offload.checksum_start = (uint16_t)packet.transport;
+            cut(NULL, 0);
+            if (kind != 2 && packet.payload <= VDEV_NET_HEADERS_MAXIMUM) {
+                check_segments();
+            } else {
+                refuse("headers that are not copied");
+            }
+        }
+    }
+}
+END_TEST
+
 static void spoil(void)
 {
     uint8_t *fields = (uint8_t *)&packet.offload;
@@ -278,6 +308,7 @@ int main(void)
     tcase_add_test(hostile, one_tag_too_many);
     tcase_add_test(hostile, chains_of_extension_headers);
     tcase_add_test(hostile, headers_that_are_too_long);
+    tcase_add_test(hostile, headers_that_begin_where_the_copy_ends);
     tcase_add_test(hostile, spoilt_frames_are_refused_or_come_out_well);
     suite_add_tcase(suite, hostile);
 
