@@ -143,6 +143,7 @@ static int prepare(struct vdev_switch *self, struct vdev_switch_port *port,
     }
     memset(port, 0, sizeof *port);
     port->index = (uint8_t)__builtin_ctz(~used);
+    port->last_source = port->last_destination = self->entries;
     vdev_switch_bucket_init(&port->group_bucket, group, now);
     vdev_switch_bucket_init(&port->unknown_bucket, unknown, now);
     return VDEV_OK;

@@ -49,15 +49,27 @@ struct vdev_switch_key {
     uint16_t high;
 };
 
+/* A freestanding compiler makes a call of each memcpy, which is longer than this copy. */
+static inline void vdev_switch_copy_header(uint8_t *to, const uint8_t *from)
+{
+    __builtin_memcpy(to, from, VDEV_NET_HEADER_BYTES);
+}
+
 /* Of an address that is aligned to 2, as all are that come from a header. */
 static inline struct vdev_switch_key vdev_switch_key(const uint8_t *address)
 {
     const uint8_t *aligned = __builtin_assume_aligned(address, 2);
     struct vdev_switch_key key;
 
-    memcpy(&key.high, aligned, sizeof key.high);
-    memcpy(&key.low, aligned + sizeof key.high, sizeof key.low);
+    __builtin_memcpy(&key.high, aligned, sizeof key.high);
+    __builtin_memcpy(&key.low, aligned + sizeof key.high, sizeof key.low);
     return key;
+}
+
+static inline bool vdev_switch_is_of(const struct vdev_switch_entry *entry,
+                                     struct vdev_switch_key key)
+{
+    return entry->low == key.low && entry->high == key.high && entry->state != VDEV_SWITCH_UNUSED;
 }
 
 /* The first of the VDEV_SWITCH_WAYS entries that the address may stand in. */
@@ -78,8 +90,7 @@ static inline struct vdev_switch_entry *vdev_switch_find(const struct vdev_switc
     struct vdev_switch_entry *entry = vdev_switch_bucket(self, key);
 
     for (unsigned way = 0; way < VDEV_SWITCH_WAYS; way++, entry++) {
-        if (entry->low == key.low && entry->high == key.high &&
-            entry->state != VDEV_SWITCH_UNUSED) {
+        if (vdev_switch_is_of(entry, key)) {
             return entry;
         }
     }

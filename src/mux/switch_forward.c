@@ -88,7 +88,7 @@ static bool give(struct vdev_switch *self, struct vdev_switch_port *from,
         received->dropped[VDEV_NET_DROP_OFFLOAD]++; /* it has changed its mind since the decision */
         return true;
     }
-    memcpy(arrival.header, from->header, sizeof arrival.header);
+    vdev_switch_copy_header(arrival.header, from->header);
     /* No guest is believed what it says of its own checksums. */
     arrival.offload.checksum_valid =
         frame->offload.checksum_valid && (from->below != NULL || frame == &from->segmenter.frame);
@@ -314,7 +314,7 @@ static bool read_header(struct vdev_switch_port *port, const struct vdev_net_fra
     const struct vdev_buffer *buffers = frame->buffers;
 
     if (frame->buffer_count != 0 && buffers[0].length >= VDEV_NET_HEADER_BYTES) {
-        memcpy(port->header, buffers[0].pointer, VDEV_NET_HEADER_BYTES);
+        vdev_switch_copy_header(port->header, buffers[0].pointer);
         return true;
     }
     struct vdev_cursor cursor = vdev_cursor(buffers, frame->buffer_count);

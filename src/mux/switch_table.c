@@ -175,6 +175,23 @@ bool vdev_switch_admit(struct vdev_switch *self, const struct vdev_switch_route 
 
 /* ---- where a frame goes ---- */
 
+/*
+ * As vdev_switch_find, by way of the entry that was found last: frames come in runs. An entry says
+ * itself whose it is, so that what has changed in the table meanwhile is no matter.
+ */
+static inline struct vdev_switch_entry *find_again(const struct vdev_switch *self,
+                                                   struct vdev_switch_entry **last,
+                                                   struct vdev_switch_key key)
+{
+    struct vdev_switch_entry *entry = *last;
+
+    if (!vdev_switch_is_of(entry, key)) {
+        entry = vdev_switch_find(self, key);
+        *last = entry != NULL ? entry : *last;
+    }
+    return entry;
+}
+
 /* Whose frame may this be? Learns from it. */
 static inline bool is_from(struct vdev_switch *self, struct vdev_switch_port *port,
                            const uint8_t *source)
@@ -188,7 +205,7 @@ static inline bool is_from(struct vdev_switch *self, struct vdev_switch_port *po
     if (vdev_net_is_group(source)) {
         return false;
     }
-    struct vdev_switch_entry *entry = vdev_switch_find(self, key);
+    struct vdev_switch_entry *entry = find_again(self, &port->last_source, key);
     if (entry == NULL) {
         vdev_switch_learn(self, port, key);
         return true;
@@ -250,7 +267,8 @@ void vdev_switch_decide(struct vdev_switch *self, struct vdev_switch_port *port,
     }
     route->reason = VDEV_NET_DROP_FILTERED;
     if (!group) {
-        struct vdev_switch_entry *entry = vdev_switch_find(self, vdev_switch_key(destination));
+        struct vdev_switch_entry *entry =
+            find_again(self, &port->last_destination, vdev_switch_key(destination));
         if (entry != NULL && vdev_switch_is_alive(self, entry)) {
             route->to = (1u << entry->port) & others;
             return;

@@ -29,7 +29,7 @@ static bool fill(struct vdev_switch_port *port, struct vdev_switch_slot *slot,
     if (skip > VDEV_NET_HEADER_BYTES) {
         memcpy(slot->headers, from->pointer, skip);
     }
-    memcpy(slot->headers, port->header, VDEV_NET_HEADER_BYTES);
+    vdev_switch_copy_header(slot->headers, port->header);
     *piece++ = (struct vdev_buffer){slot->headers, skip, VDEV_NO_BUS_ADDRESS};
     for (size_t count = frame->buffer_count; count != 0 && left != 0; count--, from++) {
         if (from->length <= skip) {
@@ -193,7 +193,7 @@ static int accept_bounced(struct vdev_switch *self, struct vdev_switch_port *por
     }
     port->bounce_to = route->to;
     port->arriving = arrival->length;
-    memcpy(port->header, arrival->header, sizeof port->header);
+    vdev_switch_copy_header(port->header, arrival->header);
     port->bounced.length = arrival->length;
     port->bounced.offload = arrival->offload;
     room->buffers = &port->bounce;

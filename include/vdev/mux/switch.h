@@ -99,6 +99,8 @@ struct vdev_switch_port {
     bool pass_through;
     bool starved; /* a submit returned VDEV_ERROR_FULL */
     enum vdev_net_receive_mode mode;
+    struct vdev_switch_entry *last_source; /* looked at first, for the next frame */
+    struct vdev_switch_entry *last_destination;
     uint32_t learned; /* addresses in the table */
     uint32_t learned_maximum;
     struct vdev_switch_bucket group_bucket;
