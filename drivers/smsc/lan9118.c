@@ -339,8 +339,7 @@ int vdev_lan9118_driver_init(struct vdev_lan9118_driver *driver,
     driver->offset = configuration->receive_offset;
     driver->fast_forward = configuration->fast_forward;
     driver->enabled = INT_EN_ALWAYS;
-    /* Full duplex is what nearly everybody has: then nothing is to be changed when the link comes.
-     */
+    /* As nearly everybody has it: then nothing is to be changed when the link comes. */
     driver->control = control | MAC_CR_FULL_DUPLEX;
     int status = start(driver);
     if (status != VDEV_OK) {

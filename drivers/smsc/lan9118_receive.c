@@ -100,23 +100,28 @@ static void take(struct stream *stream, uint8_t *to, size_t length)
 
 static void discard(struct vdev_lan9118_driver *driver, uint32_t words)
 {
-    if (!driver->fast_forward || words < FFWD_MINIMUM) {
-        for (; words != 0; words--) {
-            next_word(&driver->io);
-        }
+    const struct vdev_io io = driver->io;
+
+    if (driver->fast_forward && words >= FFWD_MINIMUM) {
+        vdev_io_write32(&io, RX_DP_CTRL, RX_DP_CTRL_RX_FFWD);
+        driver->skips = true;
         return;
     }
-    lan9118_put(driver, RX_DP_CTRL, RX_DP_CTRL_RX_FFWD);
-    driver->skips = true;
+    for (; words != 0; words--) {
+        next_word(&io);
+    }
 }
 
 /* Until the controller has skipped a frame, its receive FIFOs must be left alone. */
 static bool skips(struct vdev_lan9118_driver *driver)
 {
-    for (unsigned i = 0; driver->skips && i < FFWD_READS; i++) {
-        driver->skips = (lan9118_get(driver, RX_DP_CTRL) & RX_DP_CTRL_RX_FFWD) != 0;
+    bool skipping = driver->skips;
+
+    for (unsigned i = 0; skipping && i < FFWD_READS; i++) {
+        skipping = (lan9118_get(driver, RX_DP_CTRL) & RX_DP_CTRL_RX_FFWD) != 0;
     }
-    return driver->skips;
+    driver->skips = skipping;
+    return skipping;
 }
 
 /*
@@ -264,8 +269,9 @@ static bool next(struct vdev_lan9118_driver *driver)
     length -= CHECK_BYTES;
     if ((status & STATUS_ERROR) == 0 && length >= VDEV_NET_HEADER_BYTES &&
         length <= (uint32_t)net->mtu + VDEV_NET_HEADER_BYTES + VDEV_NET_TAG_BYTES) {
+        const struct vdev_io io = driver->io;
         for (unsigned i = 0; i < HEAD_WORDS; i++) {
-            driver->head[i] = next_word(&driver->io);
+            driver->head[i] = next_word(&io);
         }
         driver->held = true;
         driver->held_length = length;
