@@ -321,7 +321,31 @@ static bool read_header(struct vdev_switch_port *port, const struct vdev_net_fra
     return vdev_cursor_read(&cursor, port->header, VDEV_NET_HEADER_BYTES) == VDEV_NET_HEADER_BYTES;
 }
 
-/* Let the first frame in. False: it went no further. */
+/*
+ * The short way of most frames: as it is, to one uplink. False: it has to go the long way, or to
+ * wait there.
+ */
+static bool send_at_once(struct vdev_switch *self, struct vdev_switch_port *port,
+                         struct vdev_net_frame *frame, uint32_t to)
+{
+    if ((to & self->uplinks) == 0 || (to & (to - 1)) != 0) {
+        return false;
+    }
+    struct vdev_switch_port *uplink = vdev_switch_first(self, to);
+    if ((frame->offload.needs & ~uplink->below->takes) != 0) {
+        return false;
+    }
+    port->current = frame;
+    enum vdev_switch_result result = port->pass_through
+                                         ? vdev_switch_pass(self, port, uplink)
+                                         : vdev_switch_send(self, port, uplink, frame, true);
+    if (result == VDEV_SWITCH_DONE) {
+        finish(self, port, frame, VDEV_OK);
+    }
+    return result != VDEV_SWITCH_BLOCKED;
+}
+
+/* Let the first frame in. False: it is done with. */
 static bool let_in(struct vdev_switch *self, struct vdev_switch_port *port)
 {
     struct vdev_net_frame *frame = port->first;
@@ -333,7 +357,7 @@ static bool let_in(struct vdev_switch *self, struct vdev_switch_port *port)
             vdev_switch_decide(self, port, port->header, &route);
         }
     }
-    if (route.to != 0 && !vdev_switch_admit(self, &route)) {
+    if (route.to != 0 && route.bucket != NULL && !vdev_switch_admit(self, &route)) {
         route.to = 0;
         route.reason = VDEV_NET_DROP_LIMITED;
     }
@@ -343,6 +367,9 @@ static bool let_in(struct vdev_switch *self, struct vdev_switch_port *port)
         return false;
     }
     vdev_net_count(&port->net.sent, frame->length);
+    if (send_at_once(self, port, frame, route.to)) {
+        return false;
+    }
     vdev_switch_begin(self, port, frame, route.to);
     return true;
 }
