@@ -11,7 +11,9 @@
  *    Nobody waits for it.
  *  - An uplink that is full is waited for by those guests only whose oldest frame goes there: their
  *    queues fill, and they see it as flow control. All other ports go on.
- *  - A frame from an uplink never waits, but for one that needs work in software behind another.
+ *  - An uplink is asked to wait (VDEV_ERROR_FULL from `accept`, then `resume`) in two cases only:
+ * its bounce buffer still holds a frame that segments are made of, or another uplink is between
+ *    `accept` and `delivered` of a frame for the same guest. Guests wait for the latter as well.
  *
  * How often a frame is copied by the switch: never from a guest to an uplink (the uplink is given
  * the guest's own buffers), once from guest to guest (from the sender's buffers to the receiver's
