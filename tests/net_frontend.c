@@ -318,6 +318,31 @@ START_TEST(a_completion_may_submit_but_not_poll)
 }
 END_TEST
 
+START_TEST(what_completions_submit_is_notified_once)
+{
+    struct outgoing first[3], second[3];
+    struct virtio_net_hdr_v1 header;
+
+    device.offered &= ~(1ull << VIRTIO_RING_F_EVENT_IDX);
+    ck_assert_int_eq(vdev_net_frontend_init(&frontend, &configuration), VDEV_OK);
+    user_init();
+    for (unsigned i = 0; i < 3; i++) {
+        make(&second[i], data(60, i));
+        ck_assert_int_eq(send_frame(&first[i], data(60, i)), VDEV_OK);
+        first[i].again = &second[i];
+    }
+    while (send_next(&header)) {
+    }
+    unsigned before = notified[TRANSMIT];
+    poll_all();
+    ck_assert_uint_eq(notified[TRANSMIT], before + 1);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert(send_next(&header));
+        ck_assert(holds(wire, 60, i));
+    }
+}
+END_TEST
+
 /* ---- commands ---- */
 
 static void expect_command(uint8_t class, uint8_t command, int value)
@@ -419,6 +444,7 @@ int main(void)
     tcase_add_test(tests, full_then_writable);
     tcase_add_test(tests, a_ring_without_room_is_full_too);
     tcase_add_test(tests, a_completion_may_submit_but_not_poll);
+    tcase_add_test(tests, what_completions_submit_is_notified_once);
     tcase_add_test(tests, receive_modes_are_told_one_command_at_a_time);
     tcase_add_test(tests, an_announcement_is_told_and_acknowledged);
     tcase_add_test(tests, stop_gives_everything_back);

@@ -133,6 +133,23 @@ START_TEST(a_command_never)
 }
 END_TEST
 
+START_TEST(a_slow_device_that_goes_on_is_no_timeout)
+{
+    struct outgoing outgoing[5];
+
+    for (unsigned i = 0; i < 5; i++) {
+        ck_assert_int_eq(send_frame(&outgoing[i], room(60)), VDEV_OK);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        vdev_virtual_clock_advance(&machine.clock, 4000000);
+        fake_give(&fake, TRANSMIT, fake_head(&fake, TRANSMIT, i), 0);
+        vdev_net_poll(&frontend.net);
+        ck_assert_ended(&outgoing[i], VDEV_OK);
+    }
+    ck_assert_uint_eq(frontend.restarts.all, 0);
+}
+END_TEST
+
 START_TEST(idle_time_is_no_timeout)
 {
     struct outgoing outgoing;
@@ -327,8 +344,25 @@ START_TEST(commands_that_are_refused)
     /* Given back without an answer: what was there before is none. */
     ck_assert_int_eq(vdev_net_set_receive_mode(&frontend.net, VDEV_NET_RECEIVE_ALL), VDEV_OK);
     fake_give(&fake, CONTROL, fake_head(&fake, CONTROL, commands_given++), 0);
+    vdev_net_poll(&frontend.net);
+    answer_command(VIRTIO_NET_OK);
     poll_all();
     ck_assert_uint_eq(frontend.refused, 4);
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(vdev_net_set_receive_mode(&frontend.net, VDEV_NET_RECEIVE_ALL), VDEV_OK);
+        uint16_t head = fake_head(&fake, CONTROL, commands_given++);
+        struct vring_desc *first = fake_descriptor(&fake, CONTROL, head);
+        if (i == 0) { /* said to be written, and is not */
+            fake_give(&fake, CONTROL, head, 1);
+        } else { /* written, and said not to be */
+            *(uint8_t *)(uintptr_t)fake_descriptor(&fake, CONTROL, first->next)->addr = 0;
+            fake_give(&fake, CONTROL, head, 0);
+        }
+        vdev_net_poll(&frontend.net);
+        ck_assert_uint_eq(frontend.refused, 5 + i);
+        answer_command(VIRTIO_NET_OK);
+        poll_all();
+    }
     ck_assert_uint_eq(frontend.restarts.all, 0);
 }
 END_TEST
@@ -359,7 +393,7 @@ END_TEST
 
 START_TEST(stopped_from_inside)
 {
-    struct outgoing outgoing[4];
+    struct outgoing outgoing[TRANSMISSIONS + 1];
 
     /* From a completion that the device made, and from one of a device that broke a rule. */
     for (unsigned broken = 0; broken < 2; broken++) {
@@ -388,12 +422,18 @@ START_TEST(stopped_from_inside)
     ck_assert_uint_eq(fake.status, 0);
     describe_fake();
     start();
-    ck_assert_int_eq(send_frame(&outgoing[0], room(60)), VDEV_OK);
+    for (unsigned i = 0; i < TRANSMISSIONS; i++) {
+        ck_assert_int_eq(send_frame(&outgoing[i], room(60)), VDEV_OK);
+    }
+    ck_assert_int_eq(send_frame(&outgoing[TRANSMISSIONS], room(60)), VDEV_ERROR_FULL);
+    fake_give(&fake, TRANSMIT, fake_head(&fake, TRANSMIT, 0), 0);
     user.stops_in_changed = true;
     put16(STATUS_OFFSET, 0);
     fake.causes = VDEV_VIRTIO_INTERRUPT_CONFIGURATION;
     ck_assert(!vdev_net_poll(&frontend.net));
-    ck_assert_ended(&outgoing[0], VDEV_ERROR_ABSENT);
+    ck_assert_ended(&outgoing[0], VDEV_OK);
+    ck_assert_ended(&outgoing[1], VDEV_ERROR_ABSENT);
+    ck_assert_uint_eq(user.writable, 0); /* who stops it waits for nothing */
     ck_assert_uint_eq(fake.status, 0);
 }
 END_TEST
@@ -410,6 +450,7 @@ int main(void)
     tcase_add_test(tests, a_receive_buffer_twice);
     tcase_add_test(tests, an_id_never);
     tcase_add_test(tests, a_command_never);
+    tcase_add_test(tests, a_slow_device_that_goes_on_is_no_timeout);
     tcase_add_test(tests, idle_time_is_no_timeout);
     tcase_add_test(tests, a_flood_hides_neither_silence_nor_a_lost_link);
     tcase_add_test(tests, a_device_that_rewrites_the_rings_and_headers);

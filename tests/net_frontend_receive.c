@@ -209,6 +209,28 @@ START_TEST(a_burst_costs_one_interrupt_and_few_accesses)
 }
 END_TEST
 
+static void one_more(void)
+{
+    if (user.asked < 10) {
+        ck_assert(arrive_plain(300, user.asked));
+    }
+}
+
+START_TEST(what_comes_during_a_poll_does_not_interrupt)
+{
+    device.offered &= ~(1ull << VIRTIO_RING_F_EVENT_IDX);
+    ck_assert_int_eq(vdev_net_frontend_init(&frontend, &configuration), VDEV_OK);
+    user_init();
+    poll_all();
+    unsigned raised = machine.raised;
+    user.on_accept = one_more;
+    ck_assert(arrive_plain(300, 0));
+    poll_all();
+    ck_assert_uint_eq(user.delivered, 10);
+    ck_assert_uint_eq(machine.raised - raised, 1);
+}
+END_TEST
+
 START_TEST(through_the_wrap_of_the_index)
 {
     struct vdev_buffer bytes = data(200, 1);
@@ -245,6 +267,7 @@ int main(void)
     tcase_add_test(tests, a_ring_that_runs_out_fills_again);
     tcase_add_test(tests, frames_that_the_client_does_not_want);
     tcase_add_test(tests, a_burst_costs_one_interrupt_and_few_accesses);
+    tcase_add_test(tests, what_comes_during_a_poll_does_not_interrupt);
     tcase_add_test(tests, through_the_wrap_of_the_index);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
