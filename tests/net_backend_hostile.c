@@ -214,6 +214,7 @@ START_TEST(a_bad_chain_among_merged_ones)
     /* What cannot be put back around it comes back empty: nothing is lost. */
     uint16_t first = raw_add(&receive, (struct raw_piece[]){raw_write_to(one)}, 1);
     bad = raw_add(&receive, (struct raw_piece[]){{UINT64_MAX, 100, true}}, 1);
+    acknowledge();
     ck_assert_int_eq(below_receive(frame, 150, NULL), VDEV_ERROR_FULL);
     ck_assert_used(&receive, bad, 0);
     ck_assert_used(&receive, first, 0);
