@@ -197,6 +197,8 @@ void schedule_wake(struct vm *vm);
 /* The running machine has nothing to do, or is never to run again. */
 void schedule_wait(void);
 void schedule_stop(void);
+/* Something that the present entry has made necessary: called once, before it ends. */
+void schedule_work(void (*function)(void));
 /* Called by the entry code before a return, if HTPIDR asks for it. */
 void schedule(struct registers *registers);
 void switch_prepare(struct vm *vm); /* as after reset */

@@ -72,6 +72,8 @@ void machine_virtio(const char *name, const struct place *place,
 struct vdev_interrupt_line vm_line(const struct place *place);
 struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,
                                       vdev_access_function *access, void *device);
+/* Has the device's node such a property? */
+bool vm_has(const struct place *place, const char *property);
 /* Stop with a line that names the node, if a status is not VDEV_OK. */
 void vm_check(int status, const struct place *place);
 

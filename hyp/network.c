@@ -45,7 +45,7 @@ static void poll_network(void)
 static void wake(void *context)
 {
     (void)context;
-    gic_send_self(BOARD_INTERRUPT_SELF_NETWORK);
+    schedule_work(poll_network);
 }
 
 static void start(const struct place *place)
@@ -58,6 +58,8 @@ static void start(const struct place *place)
         .receive_mode = VDEV_NET_RECEIVE_ALL,
         .interrupt_active_high = true,
         .interrupt_push_pull = true,
+        .bursts = true,
+        .receive_offset = 2, /* as Linux' receive buffers are, unless they are merged */
     };
     const struct vdev_switch_configuration configuration = {
         .entries = entries,
@@ -80,7 +82,7 @@ static void start(const struct place *place)
     vm_check(vdev_switch_add_uplink(&network, &uplink, &up), place);
     gic_attach(BOARD_INTERRUPT_NETWORK, poll_network);
     gic_attach(BOARD_INTERRUPT_SELF_NETWORK, poll_network);
-    wake(NULL); /* there may be a link already */
+    gic_send_self(BOARD_INTERRUPT_SELF_NETWORK); /* there may be a link already */
     started = true;
 }
 
@@ -145,9 +147,11 @@ void pure_network(const struct place *place)
 {
     struct vdev_lan9118_emulator *lan9118 = vm_allocate(sizeof *lan9118);
     struct vdev_interrupt_line *interrupt = vm_allocate(sizeof *interrupt);
+    struct vdev_net *net = join(place);
     const struct vdev_lan9118_emulator_configuration configuration = {
-        .net = join(place),
+        .net = net,
         .interrupt = interrupt,
+        .address = net->address,
         .clock = &board_clock,
     };
 
@@ -160,6 +164,11 @@ void pure_network(const struct place *place)
 void para_network(const struct place *place)
 {
     struct vdev_net_backend *backend = vm_allocate(sizeof *backend);
+    /*
+     * Merged buffers are for frames from another guest that are longer than the medium takes. One
+     * that only ever gets short ones is better off without: Linux then copies no headers.
+     */
+    bool merges = vm_has(place, "merge-receive-buffers");
     const struct vdev_net_backend_configuration configuration = {
         .memory = &vm_current->memory,
         .net = join(place),
@@ -170,7 +179,7 @@ void para_network(const struct place *place)
         .receive_buffers = vm_allocate(RECEIVE_CHAINS * sizeof(struct vdev_buffer)),
         .receive_buffer_count = RECEIVE_CHAINS,
         .receive_chains = vm_allocate(RECEIVE_CHAINS * sizeof(struct vdev_used_chain)),
-        .receive_chain_count = RECEIVE_CHAINS,
+        .receive_chain_count = merges ? RECEIVE_CHAINS : 1,
         .queue_size = QUEUE_SIZE,
     };
 

@@ -15,6 +15,8 @@ enum {
 #define PERIOD UINT64_C(100000000) /* ns, of the budgets */
 
 static uint64_t started, period;
+static bool wanted;        /* another machine is perhaps to run */
+static void (*work)(void); /* to be done before the entry ends */
 
 static uint64_t now(void)
 {
@@ -23,6 +25,13 @@ static uint64_t now(void)
 
 static void again(void)
 {
+    wanted = true;
+    cpu_write_htpidr(1);
+}
+
+void schedule_work(void (*function)(void))
+{
+    work = function;
     cpu_write_htpidr(1);
 }
 
@@ -128,18 +137,34 @@ static void account(void)
     }
 }
 
+static void do_work(void)
+{
+    void (*function)(void) = work;
+
+    if (function != NULL) {
+        work = NULL;
+        function();
+    }
+}
+
 void schedule(struct registers *registers)
 {
     struct vm *next;
 
+    cpu_write_htpidr(0);
+    do_work();
+    if (!wanted) {
+        return;
+    }
+    wanted = false;
     account();
     while ((next = choose()) == NULL) {
         set_alarm();
         __asm__ volatile("wfi");
         interrupt_handle();
+        do_work();
         account();
     }
-    cpu_write_htpidr(0);
     if (next != vm_current) {
         switch_to(next, registers);
     }

@@ -56,6 +56,11 @@ static bool has(int node, const char *property)
     return vdev_fdt_property(&description, node, property, &length) != NULL;
 }
 
+bool vm_has(const struct place *place, const char *property)
+{
+    return has(place->node, property);
+}
+
 static bool same(const char *a, const char *b)
 {
     while (*a != '\0' && *a == *b) {

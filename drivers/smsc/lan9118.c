@@ -338,6 +338,7 @@ int vdev_lan9118_driver_init(struct vdev_lan9118_driver *driver,
     driver->clock = configuration->clock;
     driver->offset = configuration->receive_offset;
     driver->fast_forward = configuration->fast_forward;
+    driver->bursts = configuration->bursts;
     driver->enabled = INT_EN_ALWAYS;
     /* As nearly everybody has it: then nothing is to be changed when the link comes. */
     driver->control = control | MAC_CR_FULL_DUPLEX;

@@ -32,6 +32,7 @@ struct stream {
     uint32_t left;     /* words */
     uint32_t carry;    /* bytes of a word that has been read, the next one lowest */
     unsigned carried;  /* how many, 0 to 3 */
+    bool bursts;
 };
 
 static inline uint32_t next_word(const struct vdev_io *io)
@@ -85,6 +86,14 @@ static uint8_t next_byte(struct stream *stream)
 static void take(struct stream *stream, uint8_t *to, size_t length)
 {
     size_t words = length / 4;
+
+    if (stream->bursts && stream->carried == 0 && (uintptr_t)to % 4 == 0) {
+        const struct vdev_io io = stream->io;
+        for (; words >= VDEV_IO_BURST; words -= VDEV_IO_BURST, to += 4 * VDEV_IO_BURST) {
+            vdev_io_read_burst(&io, RX_DATA_FIFO, (uint32_t *)to);
+            stream->left -= VDEV_IO_BURST;
+        }
+    }
     if (stream->carried == 0) {
         read_words(stream->io, (struct loose_word *)to, words);
     } else {
@@ -205,7 +214,11 @@ static int fetch(struct vdev_lan9118_driver *driver, const struct vdev_net_room 
 {
     uint32_t length = driver->held_length;
     uint32_t count = HEAD_WORDS * 4 - driver->offset;
-    struct stream stream = {.io = driver->io, .left = words_of(driver, length) - HEAD_WORDS};
+    struct stream stream = {
+        .io = driver->io,
+        .left = words_of(driver, length) - HEAD_WORDS,
+        .bursts = driver->bursts,
+    };
 
     if (count <= length && room->buffer_count != 0 && room->buffers[0].length >= length) {
         uint8_t *to = room->buffers[0].pointer;

@@ -27,8 +27,11 @@
 typedef const uint32_t __attribute__((may_alias)) buffer_word;
 
 /* The accessor is passed as a copy: no store can be taken to change it. */
-static void write_words(struct vdev_io io, buffer_word *from, size_t count)
+static void write_words(struct vdev_io io, bool bursts, buffer_word *from, size_t count)
 {
+    for (; bursts && count >= VDEV_IO_BURST; count -= VDEV_IO_BURST, from += VDEV_IO_BURST) {
+        vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+    }
     for (; count >= 16; count -= 16, from += 16) {
         uint32_t a = from[0], b = from[1], c = from[2], d = from[3];
         vdev_io_write32(&io, TX_DATA_FIFO, a);
@@ -67,9 +70,10 @@ static uint32_t part(const volatile uint8_t *from, size_t count, unsigned lane)
     return word;
 }
 
-static void write_piece(const struct vdev_io io, uint32_t command_a, uint32_t command_b,
-                        const uint8_t *from, size_t length)
+static void write_piece(const struct vdev_lan9118_driver *driver, uint32_t command_a,
+                        uint32_t command_b, const uint8_t *from, size_t length)
 {
+    const struct vdev_io io = driver->io;
     unsigned lane = (uintptr_t)from % 4;
 
     vdev_io_write32(&io, TX_DATA_FIFO, command_a | lane << COMMAND_OFFSET_SHIFT | (uint32_t)length);
@@ -80,7 +84,7 @@ static void write_piece(const struct vdev_io io, uint32_t command_a, uint32_t co
         from += count;
         length -= count;
     }
-    write_words(io, (buffer_word *)from, length / 4);
+    write_words(io, driver->bursts, (buffer_word *)from, length / 4);
     if (length % 4 != 0) {
         vdev_io_write32(&io, TX_DATA_FIFO, part(from + length / 4 * 4, length % 4, 0));
     }
@@ -138,7 +142,7 @@ static void write_frame(struct vdev_lan9118_driver *driver, const struct vdev_ne
         while (buffer->length == 0) {
             buffer++;
         }
-        write_piece(io, pieces == 1 ? command_a | COMMAND_LAST : command_a, command_b,
+        write_piece(driver, pieces == 1 ? command_a | COMMAND_LAST : command_a, command_b,
                     buffer->pointer, buffer->length);
     }
 }

@@ -265,8 +265,9 @@ static void writable(void *owner)
 
 static uint64_t offered(const struct vdev_net *net, bool merges)
 {
-    uint64_t features = NET_GUEST_OFFLOADS | 1ull << VIRTIO_NET_F_MAC |
-                        1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_MTU |
+    /* Without merging, a driver that takes long frames needs the room of the longest for each. */
+    uint64_t features = (merges ? NET_GUEST_OFFLOADS : 1ull << VIRTIO_NET_F_GUEST_CSUM) |
+                        1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_MTU |
                         1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |
                         1ull << VIRTIO_NET_F_CTRL_RX_EXTRA | 1ull << VIRTIO_NET_F_CTRL_VLAN |
                         1ull << VIRTIO_NET_F_GUEST_ANNOUNCE | 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR |

@@ -44,6 +44,12 @@ struct vdev_lan9118_driver_configuration {
      * away, which costs a read for every 4 bytes, and works where fast forward does not (QEMU 7.2).
      */
     bool fast_forward;
+    /*
+     * The registers are the controller's own, on a bus that takes eight words at once: both FIFOs are
+     * moved in bursts (vdev_io_read_burst), a fourth of the instructions. False where they may be
+     * emulated.
+     */
+    bool bursts;
 };
 
 /* All of it is the driver's, except that `net` is what the device's user is given. */
@@ -70,7 +76,8 @@ struct vdev_lan9118_driver {
     uint8_t receiver_tries;
     bool link_asks;    /* the current step's question has been put to the PHY */
     bool dumps;        /* the receiver stops in order to empty its FIFO */
-    bool fast_forward; /* may be used */
+    bool fast_forward;
+    bool bursts; /* may be used */
     bool skips;        /* the controller is at it */
     bool held;         /* there is a frame in `head` */
     bool waits;        /* it waits for vdev_net_resume */
