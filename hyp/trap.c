@@ -8,6 +8,7 @@
 
 #include "cpu.h"
 #include "hyp.h"
+#include "interface.h"
 
 enum {
     CLASS_SHIFT = 26,
@@ -34,8 +35,6 @@ enum {
     CP15_NAME = 7 << 17 | 7 << 14 | 15 << 10 | 15 << 1,
     LOGGED = 16, /* refusals: a guest must not be able to fill the log */
 };
-
-#define VDEV_HYPERCALL_NULL 0xc6000000u /* vendor-specific, fast: enters and leaves */
 
 /* Go on after the trapped instruction. */
 static inline void skip(uint32_t syndrome)
@@ -307,7 +306,7 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
     if (class == CLASS_HVC) {
         counts.entries[COUNT_HYPERCALL]++;
         /* The address to return to is after the HVC already. */
-        if (registers->r[0] == VDEV_HYPERCALL_NULL) {
+        if (registers->r[0] == HYP_CALL_NULL) {
             registers->r[0] = 0;
         } else {
             psci_call(registers);
