@@ -46,6 +46,7 @@ enum {
     RECEIVE_WINDOW = 8 * 1440,
     RECEIVE_BUFFER = 64 << 10,
     PATIENCE = 5000, /* ms without an answer until what is in flight is given up */
+    GIVING_UP = 3,   /* so often, and then the window ends: nobody is there */
 };
 
 #define MARK_PAGE   0x1C130000
@@ -167,7 +168,7 @@ static void say(const char *name, uint64_t instructions, uint64_t frames_out, ui
 /* ---- datagrams: ICMP and UDP ---- */
 
 struct tally {
-    unsigned sent, received, corrupt, duplicates, reordered;
+    unsigned sent, received, corrupt, duplicates, reordered, given_up;
     uint32_t next; /* the number after the highest that came */
     bool seen[DATAGRAMS];
 };
@@ -231,7 +232,8 @@ static uint16_t internet_checksum(const void *bytes, size_t length)
     return htons((uint16_t)~sum);
 }
 
-/* One ping and its answer; false if none came. Numbers below 0 are for practice. */
+/* One ping and its answer, or what took its place; false if nothing came. Numbers below 0 are for
+ * practice. */
 static bool ping(int file, const struct sockaddr_in *server, unsigned window, int number,
                  struct tally *tally)
 {
@@ -272,6 +274,7 @@ static bool ping(int file, const struct sockaddr_in *server, unsigned window, in
         }
         return true;
     }
+    tally->given_up++;
     return false;
 }
 
@@ -283,9 +286,12 @@ static void do_icmp(unsigned window, const struct sockaddr_in *server)
         fail("an ICMP socket");
     }
     /* The first one finds out who the neighbour is, and is not counted. */
-    ping(file, server, window, -1, &practice);
+    if (!ping(file, server, window, -1, &practice)) {
+        errno = ETIMEDOUT;
+        fail("the first ping");
+    }
     begin(window);
-    for (int i = 0; i < PINGS; i++) {
+    for (int i = 0; i < PINGS && tally.given_up < GIVING_UP; i++) {
         ping(file, server, window, i, &tally);
     }
     say_tally("icmp", end(window), &tally);
@@ -323,7 +329,7 @@ static void do_udp(unsigned window, const char *name, size_t size, const struct 
         fail("a UDP socket");
     }
     begin(window);
-    for (uint32_t number = 0; number < DATAGRAMS;) {
+    for (uint32_t number = 0; number < DATAGRAMS && tally.given_up < GIVING_UP;) {
         unsigned due = 0;
         for (; due < IN_FLIGHT && number < DATAGRAMS; due++, number++) {
             const unsigned char header[DATAGRAM_HEADER] = {
@@ -341,6 +347,7 @@ static void do_udp(unsigned window, const char *name, size_t size, const struct 
         for (; due != 0 && await(file); due--) {
             take_answer(file, window, size, &tally);
         }
+        tally.given_up += due != 0;
     }
     say_tally(name, end(window), &tally);
 }
