@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
     bool offered = false;
 
-    setup_with(input_byte(&input) & 1 ? guest_address : NULL);
+    setup_with(NULL, input_byte(&input) & 1);
     wire.net.mtu = input_byte(&input) & 1 ? VDEV_NET_MTU : 9000;
     start();
     for (unsigned steps = 0; input.left != 0 && steps < 4096; steps++) {

@@ -779,7 +779,11 @@ START_TEST(the_eeprom_has_the_address)
     put(E2P_CMD, 0xF0000000u);
     ck_assert_uint_eq(get_mac(ADDRL), 0x12005452);
     ck_assert_uint_eq(get(E2P_CMD) & 0x80000300u, 0x100);
-    setup_with(NULL);
+    static const uint8_t other[VDEV_NET_ADDRESS_BYTES] = {2, 4, 6, 8, 10, 12};
+    setup_with(other, false);
+    ck_assert_uint_eq(get_mac(ADDRL), 0x08060402);
+    ck_assert_uint_eq(get_mac(ADDRH), 0x0C0A);
+    setup_with(other, true);
     ck_assert_uint_eq(get(E2P_CMD), 0);
     ck_assert_uint_eq(get_mac(ADDRL), 0xFFFFFFFF);
     ck_assert_uint_eq(get_mac(ADDRH), 0xFFFF);

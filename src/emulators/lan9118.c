@@ -304,10 +304,10 @@ int vdev_lan9118_emulator_init(struct vdev_lan9118_emulator *self,
         vdev_omap3_ticks_init(&self->free_run, configuration->clock, FREE_RUN_HERTZ);
         vdev_omap3_ticks_init(&self->timer, configuration->clock, TIMER_HERTZ);
     }
-    self->eeprom = configuration->address != NULL;
-    if (self->eeprom) {
-        memcpy(self->address, configuration->address, VDEV_NET_ADDRESS_BYTES);
-    }
+    self->eeprom = !configuration->no_eeprom;
+    memcpy(self->address,
+           configuration->address != NULL ? configuration->address : self->net->address,
+           VDEV_NET_ADDRESS_BYTES);
     self->net->client = (struct vdev_net_client){
         .accept = vdev_lan9118_accept,
         .delivered = vdev_lan9118_delivered,

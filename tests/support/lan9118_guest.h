@@ -124,7 +124,7 @@ static inline void set_deadline(void *context, uint64_t when)
 
 static const struct vdev_clock guest_clock = {read_clock, NULL};
 
-static inline void setup_with(const uint8_t *address)
+static inline void setup_with(const uint8_t *address, bool no_eeprom)
 {
     line = (struct vdev_interrupt_line){.set = set_line};
     raised = false;
@@ -136,6 +136,7 @@ static inline void setup_with(const uint8_t *address)
         .net = &wire.net,
         .interrupt = &line,
         .address = address,
+        .no_eeprom = no_eeprom,
         .clock = &guest_clock,
         .rearm = set_deadline,
     };
@@ -144,7 +145,7 @@ static inline void setup_with(const uint8_t *address)
 
 static inline void setup(void)
 {
-    setup_with(guest_address);
+    setup_with(NULL, false);
 }
 
 static inline int access_as(uint32_t offset, unsigned width, bool write, uint64_t *value)

@@ -52,7 +52,9 @@
 struct vdev_lan9118_emulator_configuration {
     struct vdev_net *net;                  /* the medium: the emulator becomes its client */
     struct vdev_interrupt_line *interrupt; /* NULL: polled only */
-    const uint8_t *address; /* VDEV_NET_ADDRESS_BYTES for the EEPROM, copied; NULL: there is none */
+    /* VDEV_NET_ADDRESS_BYTES for the EEPROM, copied; NULL: the net device's. */
+    const uint8_t *address;
+    bool no_eeprom;                 /* the guest has to know an address by itself */
     const struct vdev_clock *clock; /* NULL: GPT_CNT and FREE_RUN stand still */
     /*
      * An access changed when vdev_lan9118_emulator_poll has next to be called: by the clock, in
