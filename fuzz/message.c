@@ -15,7 +15,7 @@
 
 #define CAPACITY 16u
 #define QUEUES   2u
-#define TIMEOUT  1000000ull
+#define TIMEOUT  20000000ull
 #define WORDS    (VDEV_MESSAGE_BYTES / 4)
 #define FIFO     (128 + CAPACITY * VDEV_MESSAGE_BYTES)
 
@@ -304,7 +304,7 @@ static void play_driver_vm(struct world *world)
     struct vdev_virtio_message_wait wait = {
         .clock = &world->clock.clock, .nanoseconds = TIMEOUT, .idle = on_idle, .context = world};
 
-    vdev_virtual_clock_init(&world->clock, 10000, 0);
+    vdev_virtual_clock_init(&world->clock, 1000000, 0);
     vdev_virtio_message_driver_bus_init(&world->drivers, &world->link, &wait);
     bool bridged = input_byte(&world->input) % 2 != 0;
     if (bridged) {
