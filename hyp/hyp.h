@@ -17,6 +17,8 @@
 #include <vdev/emulators/gic_distributor.h>
 #include <vdev/memory.h>
 
+#include "interface.h"
+
 /* ---- the board: QEMU's vexpress-a15 ---- */
 
 #define BOARD_GICD        0x2c001000u
@@ -55,7 +57,13 @@ struct vm;
 struct vdev_console *board_console(unsigned number);
 struct vdev_block *board_card(void);
 /* Call `ring` when the clock passes `deadline`, once; UINT64_MAX: not at all. */
-enum board_alarm { BOARD_ALARM_CARD, BOARD_ALARM_GUEST, BOARD_ALARM_SCHEDULE, BOARD_ALARMS };
+enum board_alarm {
+    BOARD_ALARM_CARD,
+    BOARD_ALARM_GUEST,
+    BOARD_ALARM_SCHEDULE,
+    BOARD_ALARM_LINK,
+    BOARD_ALARMS
+};
 void board_alarm(enum board_alarm alarm, uint64_t deadline, void (*ring)(void));
 /* What the network's controller has moved, as a member of a mark's line. network.c */
 void network_report(void);
@@ -152,7 +160,12 @@ struct virtual_interface {
     bool timer_active; /* the physical interrupt of the virtual timer is this machine's */
 };
 
-enum vm_state { VM_READY, VM_WAITING, VM_STOPPED };
+enum vm_state {
+    VM_READY,
+    VM_WAITING, /* for an interrupt */
+    VM_BLOCKED, /* for an answer from another machine */
+    VM_STOPPED,
+};
 
 /* What a trap looks at comes first, close together. */
 struct vm {
@@ -172,6 +185,8 @@ struct vm {
     uint32_t tree;
     const char *name;
     unsigned number;
+    bool driver;          /* is a driver VM: what it is told, ... */
+    struct hyp_boot boot; /* ... for which `tree` is the place */
     struct context context;
     /* Scheduling: schedule.c */
     uint8_t state;
@@ -185,6 +200,8 @@ extern struct vm *vm_current; /* runs, or ran last */
 
 /* Build the machines from the description; reports and stops the board on a mistake. */
 void vm_build(void);
+/* The machine of that name, or NULL. */
+struct vm *vm_find(const char *name);
 /* Memory that is never given back, zeroed; while building only. */
 void *vm_allocate(uint32_t size);
 
@@ -197,6 +214,10 @@ void schedule_wake(struct vm *vm);
 /* The running machine has nothing to do, or is never to run again. */
 void schedule_wait(void);
 void schedule_stop(void);
+/* The running machine goes on when another has answered; that one has. */
+void schedule_block(void);
+void schedule_unblock(struct vm *vm);
+void schedule_yield(void);
 /* Something that the present entry has made necessary: called once, before it ends. */
 void schedule_work(void (*function)(void));
 /* Called by the entry code before a return, if HTPIDR asks for it. */
@@ -209,6 +230,9 @@ void switch_vfp(void); /* the running machine uses it, and it holds another's re
 void stage2_init(struct vm *vm);
 /* A page of registers, as it is. */
 void stage2_map_device(struct vm *vm, uint32_t guest_address, uint32_t physical_address, uint32_t length);
+/* Memory of another machine or of the hypervisor, whole pages; in blocks of 2 MiB where it can. */
+void stage2_share(struct vm *vm, uint32_t guest_address, uint32_t physical_address,
+                  uint32_t length);
 /* Are registers mapped there? Not for addresses of memory. */
 bool stage2_is_mapped(const struct vm *vm, uint32_t guest_address);
 /* Map the 2 MiB of the running machine's memory around an address. */
@@ -226,6 +250,17 @@ void trap_handle(struct registers *registers, uint32_t syndrome); /* all others 
 void interrupt_handle(void);
 void fault_report(uint32_t kind, uint32_t program_counter, uint32_t syndrome, uint32_t address);
 void guest_enter(const struct registers *registers) __attribute__((noreturn));
+
+/* Devices whose back-end is in another machine: link.c */
+struct place;
+/* True if the device's node names a driver VM: it is then a link's. */
+bool link_build(const struct place *place, uint32_t kind);
+/* Once all machines are there. */
+void link_connect(void);
+/* A machine rings the doorbell of its link of that number. False: there is none. */
+bool link_doorbell(struct vm *vm, uint32_t number);
+/* A driver VM is no more. */
+void link_fail(struct vm *driver);
 
 /* Exceptions into the guest, as its architecture says. */
 void inject_undefined(void);

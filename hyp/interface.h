@@ -15,6 +15,7 @@
  */
 #define HYP_CALL_NULL     0xc6000000u /* enters and leaves */
 #define HYP_CALL_DOORBELL 0xc6000001u /* r1: link; its other side is interrupted, once */
+#define HYP_CALL_YIELD    0xc6000002u /* another machine as urgent as this one may run */
 #define HYP_NOT_SUPPORTED 0xffffffffu
 
 /* What a device is. */

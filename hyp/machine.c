@@ -68,10 +68,37 @@ void machine_virtio(const char *name, const struct place *place,
     vm_add_window(name, place, vdev_virtio_mmio_access, mmio);
 }
 
+const struct machine machine_driver = {
+    .name = "driver",
+    .begin = begin,
+    .line = line,
+    .kernel_offset = 0x8000,
+    .tree = false,
+};
+
+void machine_claim(const struct place *place, uint32_t kind, const void *who)
+{
+    static const void *owners[HYP_DEVICE_NETWORK + 1];
+
+    if (owners[kind] != NULL && owners[kind] != who) {
+        vm_refuse(place, "the board's device has another owner already");
+    }
+    owners[kind] = who;
+}
+
 /* ---- console ---- */
 
-void machine_own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last)
+void machine_own(const struct place *place, uint32_t kind, uint32_t physical, uint32_t first,
+                 uint32_t last)
 {
+    struct hyp_boot *boot = &vm_current->boot;
+
+    machine_claim(place, kind, vm_current);
+    if (boot->device_count == HYP_BOOT_DEVICES) {
+        vm_refuse(place, "one device too many");
+    }
+    boot->devices[boot->device_count++] =
+        (struct hyp_boot_device){kind, place->address, SPI + place->interrupt};
     for (uint32_t interrupt = first; interrupt <= last; interrupt++) {
         if (line(place->interrupt + interrupt - first).number != interrupt) {
             log_stop("vdev: system description: interrupt %u: the device at %x has number %u",
@@ -84,7 +111,20 @@ void machine_own(const struct place *place, uint32_t physical, uint32_t first, u
 
 static void own_console(const struct place *place)
 {
-    machine_own(place, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
+    machine_own(place, HYP_DEVICE_CONSOLE, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
+}
+
+/* The hypervisor's own drivers of the board's devices. */
+static struct vdev_console *first_console(const struct place *place)
+{
+    machine_claim(place, HYP_DEVICE_CONSOLE, board_console);
+    return board_console(vm_current->number != 0);
+}
+
+static struct vdev_block *card(const struct place *place)
+{
+    machine_claim(place, HYP_DEVICE_DISK, board_card);
+    return board_card();
 }
 
 static void pure_console(const struct place *place)
@@ -94,7 +134,7 @@ static void pure_console(const struct place *place)
 
     *interrupt = vm_line(place);
     const struct vdev_pl011_emulator_configuration configuration = {
-        .console = board_console(vm_current->number),
+        .console = first_console(place),
         .interrupt = interrupt,
         .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
         .running = true,
@@ -106,11 +146,14 @@ static void pure_console(const struct place *place)
 
 static void para_console(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_CONSOLE)) {
+        return;
+    }
     struct vdev_console_backend *backend = vm_allocate(sizeof *backend);
 
     const struct vdev_console_backend_configuration configuration = {
         .memory = &vm_current->memory,
-        .console = board_console(vm_current->number),
+        .console = first_console(place),
         .buffers = vm_allocate(CONSOLE_BUFFERS * sizeof(struct vdev_buffer)),
         .buffer_count = CONSOLE_BUFFERS,
         .queue_size = QUEUE_SIZE,
@@ -123,7 +166,7 @@ static void para_console(const struct place *place)
 
 static void own_disk(const struct place *place)
 {
-    machine_own(place, BOARD_CARD, BOARD_INTERRUPT_CARD0, BOARD_INTERRUPT_CARD1);
+    machine_own(place, HYP_DEVICE_DISK, BOARD_CARD, BOARD_INTERRUPT_CARD0, BOARD_INTERRUPT_CARD1);
 }
 
 static void pure_disk(const struct place *place)
@@ -131,7 +174,7 @@ static void pure_disk(const struct place *place)
     struct vdev_pl181_emulator *pl181 = vm_allocate(sizeof *pl181);
 
     const struct vdev_pl181_emulator_configuration configuration = {
-        .block = board_card(),
+        .block = card(place),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
         .buffer = vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,
@@ -142,11 +185,14 @@ static void pure_disk(const struct place *place)
 
 static void para_disk(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_DISK)) {
+        return;
+    }
     struct vdev_block_backend *backend = vm_allocate(sizeof *backend);
 
     const struct vdev_block_backend_configuration configuration = {
         .memory = &vm_current->memory,
-        .block = board_card(),
+        .block = card(place),
         .slots = vm_allocate(BLOCK_SLOTS * sizeof(struct vdev_block_backend_slot)),
         .slot_count = BLOCK_SLOTS,
         .buffers = vm_allocate(BLOCK_SLOTS * BLOCK_BUFFERS * sizeof(struct vdev_buffer)),

@@ -45,6 +45,8 @@ struct machine {
 extern const struct machine machine_virt;
 /* As much of an OMAP3530 as the drivers in drivers/beagle use; interrupts by HCR.VI. beagle.c */
 extern const struct machine machine_beagle;
+/* A driver VM: as machine_virt, but told by a struct hyp_boot. machine.c */
+extern const struct machine machine_driver;
 
 void beagle_uart(const struct place *place);
 void beagle_second_uart(const struct place *place);
@@ -61,7 +63,10 @@ void pure_network(const struct place *place);
 void para_network(const struct place *place);
 
 /* The board's own device and its interrupts, which reach the guest under their numbers. machine.c */
-void machine_own(const struct place *place, uint32_t physical, uint32_t first, uint32_t last);
+void machine_own(const struct place *place, uint32_t kind, uint32_t physical, uint32_t first,
+                 uint32_t last);
+/* Whoever drives a device of the board says so; nobody else may. */
+void machine_claim(const struct place *place, uint32_t kind, const void *who);
 
 /* Put a virtio device where the guest finds it. machine.c */
 struct vdev_virtio_device;
@@ -74,6 +79,10 @@ struct vdev_bus_window *vm_add_window(const char *name, const struct place *plac
                                       vdev_access_function *access, void *device);
 /* Has the device's node such a property? */
 bool vm_has(const struct place *place, const char *property);
+/* Such a string, or NULL. */
+const char *vm_string(const struct place *place, const char *property);
+/* Stop with a line that names the node and says why. */
+void vm_refuse(const struct place *place, const char *why) __attribute__((noreturn));
 /* Stop with a line that names the node, if a status is not VDEV_OK. */
 void vm_check(int status, const struct place *place);
 

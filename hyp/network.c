@@ -73,6 +73,7 @@ static void start(const struct place *place)
         .bounce = {bounce, sizeof bounce, VDEV_NO_BUS_ADDRESS},
         .learned_maximum = ADDRESSES / 2,
     };
+    machine_claim(place, HYP_DEVICE_NETWORK, poll_network);
     int status = vdev_lan9118_driver_init(&controller, &board);
 
     if (status != 0) {
@@ -140,7 +141,7 @@ void network_report(void)
 
 void own_network(const struct place *place)
 {
-    machine_own(place, BOARD_NETWORK, BOARD_INTERRUPT_NETWORK, BOARD_INTERRUPT_NETWORK);
+    machine_own(place, HYP_DEVICE_NETWORK, BOARD_NETWORK, BOARD_INTERRUPT_NETWORK, BOARD_INTERRUPT_NETWORK);
 }
 
 void pure_network(const struct place *place)
@@ -163,6 +164,9 @@ void pure_network(const struct place *place)
 
 void para_network(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_NETWORK)) {
+        return;
+    }
     struct vdev_net_backend *backend = vm_allocate(sizeof *backend);
     /*
      * Merged buffers are for frames from another guest that are longer than the medium takes. One

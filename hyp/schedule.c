@@ -65,12 +65,31 @@ void schedule_stop(void)
     board_power_off();
 }
 
+void schedule_block(void)
+{
+    vm_current->state = VM_BLOCKED;
+    again();
+}
+
+void schedule_unblock(struct vm *vm)
+{
+    if (vm->state == VM_BLOCKED) {
+        vm->state = VM_READY;
+        again();
+    }
+}
+
+void schedule_yield(void)
+{
+    again();
+}
+
 /* When a machine that does not run would have been interrupted by its timer; UINT64_MAX: never. */
 static uint64_t timer_of(const struct vm *vm)
 {
     enum { ENABLE = 1, MASK = 2 };
 
-    if (vm == vm_current || vm->state == VM_STOPPED || vm->interface.timer_active ||
+    if (vm == vm_current || vm->state == VM_STOPPED || vm->state == VM_BLOCKED || vm->interface.timer_active ||
         (vm->context.cntv_ctl & (ENABLE | MASK)) != ENABLE) {
         return UINT64_MAX;
     }

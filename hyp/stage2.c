@@ -43,20 +43,46 @@ void stage2_init(struct vm *vm)
     cpu_barrier();
 }
 
-void stage2_map_device(struct vm *vm, uint32_t guest_address, uint32_t physical_address, uint32_t length)
+static void map_page(struct vm *vm, uint32_t address, uint64_t entry)
+{
+    uint64_t *section = &vm->level2[address >> SECTION_BITS];
+
+    if (*section == 0) {
+        if (tables_used == PAGE_TABLES) {
+            log_stop("vdev: no page table left for what is at %x", (unsigned)address);
+        }
+        *section = (uintptr_t)level3[tables_used++] | VALID_TABLE;
+    }
+    uint64_t *table = (uint64_t *)(uintptr_t)(*section & ~UINT64_C(0xfff));
+    table[address / PAGE % 512] = entry | VALID_PAGE | READ_WRITE | ACCESSED | NO_EXECUTE;
+}
+
+void stage2_map_device(struct vm *vm, uint32_t guest_address, uint32_t physical_address,
+                       uint32_t length)
 {
     for (uint32_t done = 0; done < length; done += PAGE) {
+        map_page(vm, guest_address + done, (physical_address + done) | DEVICE);
+    }
+    cpu_barrier();
+}
+
+void stage2_share(struct vm *vm, uint32_t guest_address, uint32_t physical_address,
+                  uint32_t length)
+{
+    const uint32_t block = 1u << SECTION_BITS;
+    uint32_t step;
+
+    for (uint32_t done = 0; done < length; done += step) {
         uint32_t address = guest_address + done;
-        uint64_t *section = &vm->level2[address >> SECTION_BITS];
-        if (*section == 0) {
-            if (tables_used == PAGE_TABLES) {
-                log_stop("vdev: no page table left for the registers at %x", (unsigned)address);
-            }
-            *section = (uintptr_t)level3[tables_used++] | VALID_TABLE;
+        uint32_t physical = physical_address + done;
+        if ((address | physical) % block == 0 && length - done >= block) {
+            vm->level2[address >> SECTION_BITS] = physical | VALID_BLOCK | MEMORY | READ_WRITE |
+                                                  INNER_SHAREABLE | ACCESSED | NO_EXECUTE;
+            step = block;
+        } else {
+            map_page(vm, address, physical | MEMORY | INNER_SHAREABLE);
+            step = PAGE;
         }
-        uint64_t *table = (uint64_t *)(uintptr_t)(*section & ~UINT64_C(0xfff));
-        table[address / PAGE % 512] = (physical_address + done) | VALID_PAGE | DEVICE | READ_WRITE |
-                                      ACCESSED | NO_EXECUTE;
     }
     cpu_barrier();
 }

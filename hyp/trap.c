@@ -122,6 +122,12 @@ static void refuse(const char *why, uint32_t address, uint32_t syndrome)
 static void refuse_access(const char *why, uint32_t address, uint32_t syndrome)
 {
     refuse(why, address, syndrome);
+    if (vm_current->driver) {
+        log_print("vdev: %s reached outside of what is its own: stopped\n", vm_current->name);
+        link_fail(vm_current);
+        schedule_stop();
+        return;
+    }
     inject_data_abort(cpu_read_hdfar(), (syndrome & SYNDROME_WRITE) != 0);
 }
 
@@ -143,6 +149,10 @@ static inline bool is_unmapped_memory(uint32_t address, uint32_t syndrome)
 static __attribute__((noinline)) void data_abort_refused(int status, uint32_t address,
                                                          uint32_t syndrome)
 {
+    if (status == VDEV_ERROR_AGAIN) {
+        schedule_block(); /* the access is made again when there is an answer */
+        return;
+    }
     refuse_access(vdev_status_name(status), address, syndrome);
 }
 
@@ -308,6 +318,11 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
         /* The address to return to is after the HVC already. */
         if (registers->r[0] == HYP_CALL_NULL) {
             registers->r[0] = 0;
+        } else if (registers->r[0] == HYP_CALL_DOORBELL) {
+            registers->r[0] = link_doorbell(vm_current, registers->r[1]) ? 0 : HYP_NOT_SUPPORTED;
+        } else if (registers->r[0] == HYP_CALL_YIELD) {
+            registers->r[0] = 0;
+            schedule_yield();
         } else {
             psci_call(registers);
         }

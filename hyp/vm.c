@@ -15,6 +15,7 @@ enum {
     /* Where in the guest's memory its boot files go; the kernel, as its machine says. */
     INITRD_OFFSET = 0x06000000,
     TREE_OFFSET = 0x0a000000,
+    BOOT_OFFSET = 0x4000,
     TREE_SIZE = 0x4000,
     DESCRIPTION_SIZE = 0x10000,
     MARK_LENGTH = 0x200,
@@ -70,6 +71,30 @@ static bool same(const char *a, const char *b)
     return *a == *b;
 }
 
+static void __attribute__((noreturn)) refuse_node(int node, const char *why);
+
+struct vm *vm_find(const char *name)
+{
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (same(vms[i].name, name)) {
+            return &vms[i];
+        }
+    }
+    return NULL;
+}
+
+const char *vm_string(const struct place *place, const char *property)
+{
+    const char *string;
+
+    return vdev_fdt_string(&description, place->node, property, 0, &string) == 0 ? string : NULL;
+}
+
+void vm_refuse(const struct place *place, const char *why)
+{
+    refuse_node(place->node, why);
+}
+
 void *vm_allocate(uint32_t size)
 {
     static uint8_t store[STORE] __attribute__((aligned(8)));
@@ -83,7 +108,7 @@ void *vm_allocate(uint32_t size)
     return &store[used - size];
 }
 
-static void refuse_node(int node, const char *why)
+static void __attribute__((noreturn)) refuse_node(int node, const char *why)
 {
     log_stop("vdev: system description: node %s: %s", vdev_fdt_name(&description, node), why);
 }
@@ -238,7 +263,7 @@ static void build_memory(int node)
     vm_current->ram_address = BOARD_MEMORY;
     vm_current->ram_physical = memory_used;
     vm_current->ram_size = number(node, "memory", 0);
-    if (vm_current->ram_size % SECTION != 0 || vm_current->ram_size < TREE_OFFSET + SECTION ||
+    if (vm_current->ram_size % SECTION != 0 || vm_current->ram_size == 0 ||
         vm_current->ram_size > BOARD_MEMORY_END - memory_used) {
         refuse_node(node, "memory is not a multiple of 2 MiB, too small, or more than there is");
     }
@@ -280,7 +305,8 @@ static void build_tree(int node, uint32_t initrd_length)
 
 static void find_machine(int node)
 {
-    static const struct machine *const machines[] = {&machine_virt, &machine_beagle};
+    static const struct machine *const machines[] = {&machine_virt, &machine_beagle,
+                                                     &machine_driver};
     const char *name = machine_virt.name;
 
     if (has(node, "machine") &&
@@ -325,9 +351,14 @@ static void build_machine(int node)
     }
 
     uint32_t room = machine->tree ? INITRD_OFFSET : vm_current->ram_size;
+    vm_current->driver = machine == &machine_driver;
+    vm_current->tree = vm_current->ram_address + BOOT_OFFSET; /* of a driver VM */
     copy_file(node, "kernel", machine->kernel_offset, room - machine->kernel_offset);
     vm_current->entry = vm_current->ram_address + machine->kernel_offset;
     if (machine->tree) {
+        if (vm_current->ram_size < TREE_OFFSET + SECTION) {
+            refuse_node(node, "memory is too small");
+        }
         uint32_t initrd = 0;
         if (has(node, "initrd")) {
             initrd = copy_file(node, "initrd", INITRD_OFFSET, TREE_OFFSET - INITRD_OFFSET);
@@ -353,4 +384,5 @@ void vm_build(void)
     for (int node = first; node >= 0; node = vdev_fdt_sibling(&description, node)) {
         build_machine(node);
     }
+    link_connect();
 }

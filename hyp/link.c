@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Devices whose back-end is in a driver VM. Between a client's virtio-mmio registers and the driver
+ * VM are messages, in a page that it shares with the hypervisor, and doorbells. The client's memory,
+ * or the part of it that the description shares, is mapped into the driver VM, which serves the rings
+ * there: no data and no ring pass through here.
+ */
+#include <vdev/status.h>
+#include <vdev/virtio_message_bridge.h>
+
+#include "machine.h"
+
+enum {
+    LINKS = HYP_BOOT_LINKS,
+    PAGE = 4096,
+    CAPACITY = 16,          /* messages */
+    DOORBELL = 32 + 48,     /* of the driver VM's link 0; one more for each */
+    PAGES = 0x40000000,     /* where a driver VM finds the FIFOs ... */
+    WINDOWS = 0x50000000,   /* ... and its clients' memory, */
+    WINDOW = 0x10000000,    /* at most so much of each; */
+    WINDOWS_MAXIMUM = 3,    /* its own begins at 0x80000000 */
+};
+#define PATIENCE UINT64_C(1000000000) /* ns for an answer */
+
+struct link {
+    struct vm *client, *driver;
+    struct place place;
+    const char *driver_name;
+    uint32_t kind;
+    uint32_t number; /* as the driver VM calls it */
+    struct vdev_interrupt_line line;
+    struct vdev_message_link messages;
+    struct vdev_virtio_message_driver_bus bus;
+    struct vdev_virtio_message_bridge bridge;
+};
+
+static struct link links[LINKS];
+static uint32_t link_count;
+static uint8_t pages[LINKS][PAGE] __attribute__((aligned(PAGE)));
+
+bool link_build(const struct place *place, uint32_t kind)
+{
+    static const char *const names[] = {
+        [HYP_DEVICE_CONSOLE] = "virtio-console",
+        [HYP_DEVICE_DISK] = "virtio-block",
+        [HYP_DEVICE_NETWORK] = "virtio-net",
+    };
+    const char *driver = vm_string(place, "driver-vm");
+
+    if (driver == NULL) {
+        return false;
+    }
+    if (link_count == LINKS) {
+        vm_refuse(place, "one device of a driver VM too many");
+    }
+    struct link *link = &links[link_count++];
+    link->client = vm_current;
+    link->place = *place;
+    link->driver_name = driver;
+    link->kind = kind;
+    link->line = vm_line(place);
+    vm_add_window(names[kind], place, vdev_virtio_message_bridge_access, &link->bridge);
+    return true;
+}
+
+/* ---- doorbells ---- */
+
+static void ring(void *context)
+{
+    struct link *link = context;
+    struct vdev_gic_distributor *distributor = &link->driver->distributor;
+
+    vdev_gic_distributor_set_line(distributor, DOORBELL + link->number, true);
+    vdev_gic_distributor_set_line(distributor, DOORBELL + link->number, false);
+}
+
+static void check_deadlines(void);
+
+static void look(struct link *link)
+{
+    while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
+    }
+    if (vdev_virtio_message_bridge_poll(&link->bridge)) {
+        schedule_unblock(link->client);
+    }
+    check_deadlines();
+}
+
+static void late(void)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        look(&links[i]);
+    }
+}
+
+static void check_deadlines(void)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (uint32_t i = 0; i < link_count; i++) {
+        uint64_t deadline;
+        if (vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
+            first = deadline;
+        }
+    }
+    board_alarm(BOARD_ALARM_LINK, first, late);
+}
+
+bool link_doorbell(struct vm *vm, uint32_t number)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (links[i].driver == vm && links[i].number == number) {
+            look(&links[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
+void link_fail(struct vm *driver)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (links[i].driver == driver) {
+            links[i].messages.error = VDEV_ERROR_CORRUPT;
+            look(&links[i]);
+        }
+    }
+}
+
+/* ---- building ---- */
+
+/* Where the driver VM sees a client's memory: each client once, whatever the devices. */
+static uint32_t window_of(struct link *link)
+{
+    uint32_t before = 0;
+
+    for (struct link *other = links; other != link; other++) {
+        if (other->driver == link->driver) {
+            if (other->client == link->client) {
+                return link->driver->boot.links[other->number].window;
+            }
+            before++;
+        }
+    }
+    if (before == WINDOWS_MAXIMUM || link->client->ram_size > WINDOW) {
+        vm_refuse(&link->place, "more memory of clients than a driver VM can see");
+    }
+    uint32_t window = WINDOWS + before * WINDOW;
+    stage2_share(link->driver, window, link->client->ram_physical, link->client->ram_size);
+    log_print("vdev: %s sees %u KiB of %s\n", link->driver->name,
+              (unsigned)(link->client->ram_size / 1024), link->client->name);
+    return window;
+}
+
+static void connect(struct link *link, uint8_t *page)
+{
+    const uint32_t fifo = (uint32_t)vdev_message_fifo_bytes(CAPACITY);
+    const struct vdev_virtio_message_wait wait = {.clock = &board_clock, .nanoseconds = PATIENCE};
+    const struct vdev_message_link_configuration configuration = {
+        .out = page,
+        .in = page + fifo,
+        .capacity = CAPACITY,
+        .ring = ring,
+        .context = link,
+    };
+
+    link->driver = vm_find(link->driver_name);
+    if (link->driver == NULL || !link->driver->driver || link->driver == link->client) {
+        vm_refuse(&link->place, "driver-vm names no other machine that is a driver VM");
+    }
+    struct hyp_boot *boot = &link->driver->boot;
+    link->number = boot->link_count;
+    uint32_t address = PAGES + link->number * PAGE;
+    boot->links[link->number] = (struct hyp_boot_link){
+        .kind = link->kind,
+        .out = address + fifo,
+        .in = address,
+        .capacity = CAPACITY,
+        .interrupt = DOORBELL + link->number,
+        .guest_address = link->client->ram_address,
+        .window = window_of(link),
+        .length = link->client->ram_size,
+    };
+    boot->link_count++;
+    stage2_share(link->driver, address, (uint32_t)page, PAGE);
+    vm_check(vdev_message_link_init(&link->messages, &configuration), &link->place);
+    vdev_virtio_message_driver_bus_init(&link->bus, &link->messages, &wait);
+    vm_check(vdev_virtio_message_bridge_init(&link->bridge, &link->bus, 0, link->line),
+             &link->place);
+}
+
+void link_connect(void)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        connect(&links[i], pages[i]);
+    }
+    for (unsigned i = 0; i < vm_count; i++) {
+        if (vms[i].driver) {
+            vms[i].boot.magic = HYP_BOOT_MAGIC;
+            memcpy((void *)(vms[i].ram_physical + vms[i].tree - vms[i].ram_address), &vms[i].boot,
+                   sizeof vms[i].boot);
+        }
+    }
+    if (link_count != 0) {
+        check_deadlines();
+    }
+}
