@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The network's part of the comparison in a Linux guest: one window for each call, marked from
- * here, so that little else is in it, and a line of what was found. It judges nothing: the host does
- * (tools/compare/network.py, which also has the other side of every exchange).
+ * here, so that little else is in it, and a line of what was found. It judges nothing: the host
+ * does (tools/compare/network.py, which also has the other side of every exchange).
  *
  * usage: net NUMBER icmp|tcp-out|tcp-in|udp-SIZE ADDRESS PORT [count]
  *
@@ -161,7 +161,7 @@ static void say(const char *name, uint64_t instructions, uint64_t frames_out, ui
         printf(" instructions=%" PRIu64, instructions);
     }
     printf(" microseconds=%lld", (start.after.tv_sec - start.time.tv_sec) * 1000000ll +
-               (start.after.tv_nsec - start.time.tv_nsec) / 1000);
+                                     (start.after.tv_nsec - start.time.tv_nsec) / 1000);
     printf(" %s\n", rest);
 }
 
@@ -247,8 +247,8 @@ static bool ping(int file, const struct sockaddr_in *server, unsigned window, in
     header->un.echo.sequence = htons((uint16_t)number);
     fill(request + sizeof *header, PING_SIZE, from);
     header->checksum = internet_checksum(request, sizeof request);
-    if (sendto(file, request, sizeof request, 0, (const struct sockaddr *)server,
-               sizeof *server) != (ssize_t)sizeof request) {
+    if (sendto(file, request, sizeof request, 0, (const struct sockaddr *)server, sizeof *server) !=
+        (ssize_t)sizeof request) {
         fail("ping");
     }
     tally->sent++;
@@ -312,8 +312,7 @@ static void take_answer(int file, unsigned window, size_t size, struct tally *ta
     uint32_t number = (uint32_t)answer[2] << 24 | (uint32_t)answer[3] << 16 |
                       (uint32_t)answer[4] << 8 | answer[5];
     if (whose != window || number >= DATAGRAMS ||
-        !is_filled(answer + DATAGRAM_HEADER, size - DATAGRAM_HEADER,
-                   place(window, number, true))) {
+        !is_filled(answer + DATAGRAM_HEADER, size - DATAGRAM_HEADER, place(window, number, true))) {
         tally->corrupt++;
         return;
     }
@@ -461,9 +460,9 @@ static void do_tcp(unsigned window, const char *name, const struct sockaddr_in *
 static void prepare(void)
 {
     int memory = open("/dev/mem", O_RDWR | O_SYNC);
-    void *page = memory < 0 ? MAP_FAILED
-                            : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory,
-                                   MARK_PAGE);
+    void *page = memory < 0
+                     ? MAP_FAILED
+                     : mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, MARK_PAGE);
     if (page == MAP_FAILED) {
         fail("/dev/mem");
     }

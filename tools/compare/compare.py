@@ -19,7 +19,6 @@ import boot
 import counts
 import machine
 import report
-import report_network
 import workload
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -118,6 +117,26 @@ def take(directory):
     return lock
 
 
+def _gather(options, running, benching, finished):
+    """Awaits the boots: the rows, the figures of the entries, and what went wrong."""
+    rows, errors = [], []
+    for name, future in running.items():
+        try:
+            done = future.result()
+            if finished is not None:
+                finished[name] = done
+            wanted = [window for window in done.windows if window.device in options.work]
+            rows += [counts.row(done, window) for window in wanted]
+        except boot.BootError as error:
+            errors.append(error)
+    entries = {}
+    try:
+        entries = counts.entries(benching.result()) if benching else {}
+    except boot.BootError as error:
+        errors.append(error)
+    return rows, entries, errors
+
+
 def measure(options, names, bench, progress, finished=None):
     """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went
     wrong.
@@ -151,21 +170,12 @@ def measure(options, names, bench, progress, finished=None):
             if bench
             else None
         )
-        rows, errors = [], []
-        for name, future in running.items():
-            try:
-                done = future.result()
-                if finished is not None:
-                    finished[name] = done
-                wanted = [window for window in done.windows if window.device in options.work]
-                rows += [counts.row(done, window) for window in wanted]
-            except boot.BootError as error:
-                errors.append(error)
-        entries = {}
         try:
-            entries = counts.entries(benching.result()) if benching else {}
-        except boot.BootError as error:
-            errors.append(error)
+            rows, entries, errors = _gather(options, running, benching, finished)
+        except KeyboardInterrupt:
+            # The machines at work have got it, too, and end; no other is to begin.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     rows.sort(
         key=lambda row: [(window.device, window.workload) for window in workload.WINDOWS].index(
             (row["device"], row["workload"])
@@ -189,10 +199,13 @@ def main(arguments):
     except (ValueError, OSError, boot.BootError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("compare: interrupted", file=sys.stderr)
+        return 130
     lines = report.hypervisor_lines(SOURCE)
     report.print_table(rows)
     report.print_explanations(rows)
-    report_network.print_transfers(rows)
+    report.print_transfers(rows)
     report.print_entries(entries, lines)
     path = os.path.join(options.build, "compare", "report.json")
     for each in filter(None, (path, options.json)):

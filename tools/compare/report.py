@@ -139,6 +139,11 @@ def print_explanations(rows):
             that each interrupt costs it several entries more.""")
 
 
+def print_transfers(rows):
+    if report_network.print_transfers(rows):
+        _print_text(report_network.PARTS)
+
+
 def print_entries(entries, lines):
     if not entries:
         return
