@@ -309,6 +309,23 @@ START_TEST(a_dead_back_end_is_an_error_in_bounded_time)
 }
 END_TEST
 
+START_TEST(a_stopped_driver_vm_fails_what_is_in_flight_at_once)
+{
+    struct asked asked;
+    start_block();
+    struct vdev_buffer data = machine_allocate(&machine, 512, 512);
+    disk.held = true;
+    ck_assert_int_eq(ask(&asked, VDEV_BLOCK_READ, 1, data), VDEV_OK);
+    pair.device.on_rung = NULL;
+    uint64_t requests = pair.drivers.requests;
+    vdev_message_fifo_close(pair.fifos[1], PAIR_CAPACITY); /* as the hypervisor does */
+    answer_doorbell();
+    ck_assert_ended(&asked, VDEV_ERROR_IO);
+    ck_assert(!frontend.alive);
+    ck_assert_uint_eq(pair.drivers.requests, requests);
+}
+END_TEST
+
 START_TEST(a_back_end_that_comes_back_answers_what_was_given_up)
 {
     start_block();
@@ -339,6 +356,7 @@ int main(void)
     tcase_add_test(tests, a_device_that_fails_is_reset_and_goes_on);
     tcase_add_test(tests, a_queue_in_use_is_not_taken_twice);
     tcase_add_test(tests, a_dead_back_end_is_an_error_in_bounded_time);
+    tcase_add_test(tests, a_stopped_driver_vm_fails_what_is_in_flight_at_once);
     tcase_add_test(tests, a_back_end_that_comes_back_answers_what_was_given_up);
     suite_add_tcase(suite, tests);
     return pair_run(suite);

@@ -553,6 +553,30 @@ START_TEST(events_without_end_do_not_hold_the_guest_up)
 }
 END_TEST
 
+START_TEST(a_stopped_driver_vm_is_seen_without_waiting)
+{
+    bring_up();
+    vdev_message_link_close(&pair.driver.link);
+    ck_assert(vdev_virtio_message_bridge_poll(&bridge));
+    ck_assert(level);
+    ck_assert_uint_eq(get(VIRTIO_MMIO_STATUS), 0x4f);
+    uint32_t again = bridge.again;
+    put(VIRTIO_MMIO_STATUS, 0);
+    ck_assert_uint_eq(bridge.again, again);
+    ck_assert_uint_eq(get(VIRTIO_MMIO_STATUS), 0x4f);
+    /* A new one on the same link, when the guest resets its device. */
+    for (unsigned i = 0; i < 2; i++) {
+        memset(pair.fifos[i], 0, vdev_message_fifo_bytes(PAIR_CAPACITY));
+    }
+    pair_init_side(&pair, &pair.driver, &pair.device, 0);
+    pair_init_side(&pair, &pair.device, &pair.driver, 1);
+    put(VIRTIO_MMIO_STATUS, 0);
+    ck_assert_uint_eq(get(VIRTIO_MMIO_STATUS), 0);
+    put(VIRTIO_MMIO_STATUS, 3);
+    ck_assert_uint_eq(get(VIRTIO_MMIO_STATUS), 3);
+}
+END_TEST
+
 START_TEST(a_device_that_does_not_reset_keeps_needing_it)
 {
     bring_up();
@@ -590,6 +614,7 @@ int main(void)
     tcase_add_loop_test(tests, a_device_too_large_is_no_device, 0, 3);
     tcase_add_test(tests, a_configuration_that_never_holds_still_fails);
     tcase_add_loop_test(tests, events_without_end_do_not_hold_the_guest_up, 0, 4);
+    tcase_add_test(tests, a_stopped_driver_vm_is_seen_without_waiting);
     tcase_add_test(tests, a_device_that_does_not_reset_keeps_needing_it);
     suite_add_tcase(suite, tests);
     return pair_run(suite);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include <vdev/clock.h>
+#include <vdev/status.h>
 #include <vdev/virtio.h>
 #include <vdev/virtio_driver.h>
 
@@ -57,7 +58,7 @@ struct vdev_message_link {
     struct vdev_message_link_configuration configuration;
     uint64_t put;       /* messages sent so far: its low half is our index in `out` */
     uint32_t taken;     /* messages received so far: our index in `in` */
-    int error;          /* VDEV_OK, or VDEV_ERROR_CORRUPT: latched */
+    int error;          /* VDEV_OK; latched: VDEV_ERROR_CORRUPT, VDEV_ERROR_ABSENT (closed) */
     uint32_t doorbells; /* rung by us */
     uint32_t ignored;   /* messages received that are none, or for nobody: dropped in silence */
     uint32_t coalesced; /* events not sent, because the same one lies there unread */
@@ -77,6 +78,21 @@ static inline size_t vdev_message_fifo_bytes(uint32_t capacity)
  */
 int vdev_message_link_init(struct vdev_message_link *link,
                            const struct vdev_message_link_configuration *configuration);
+
+/*
+ * The other side is gone, as whoever watches over both knows: a stopped virtual machine. Latches
+ * this side with VDEV_ERROR_ABSENT: its next poll tells the devices or front-ends.
+ */
+static inline void vdev_message_link_close(struct vdev_message_link *link)
+{
+    link->error = VDEV_ERROR_ABSENT;
+}
+
+/*
+ * The same from outside, for a side that runs elsewhere: `fifo` is the one that the dead side sent
+ * by. Ring the doorbell of the living one afterwards: it finds the link broken.
+ */
+void vdev_message_fifo_close(void *fifo, uint32_t capacity);
 
 /*
  * Events of one kind to one peer, one bit and one place for each queue and for the configuration:

@@ -75,10 +75,15 @@ int vdev_message_link_init(struct vdev_message_link *link,
     return VDEV_OK;
 }
 
+void vdev_message_fifo_close(void *fifo, uint32_t capacity)
+{
+    store_release(fifo, SENT, load(fifo, RECEIVED) + capacity + 1);
+}
+
 int vdev_message_link_latch(struct vdev_message_link *link)
 {
     link->error = VDEV_ERROR_CORRUPT;
-    return VDEV_ERROR_CORRUPT;
+    return link->error;
 }
 
 int vdev_message_link_send(struct vdev_message_link *link, const struct vdev_message *message)
