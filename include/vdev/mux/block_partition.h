@@ -13,7 +13,11 @@
  * more than S + N - 1 requests of others complete between the submit of a client that has none
  * waiting and its completion, on a device that keeps the order; however many the others submit.
  * maximum_sectors bounds how long each takes. Requests of one partition reach the device in the
- * order of their submits.
+ * order of their submits, unless it refuses some.
+ *
+ * What the device refuses at once is refused by submit. What it refuses after waiting completes
+ * with VDEV_ERROR_ABSENT, VDEV_ERROR_TIMEOUT or VDEV_ERROR_IO; a flush that it does not know, with
+ * VDEV_OK.
  *
  * A flush of one partition flushes the device, and so the others' writes too.
  *
@@ -40,7 +44,7 @@ struct vdev_block_partition {
     struct vdev_block_partitions *owner;
     uint64_t first;   /* sector of the device */
     uint64_t sectors; /* as configured; block.information has what the medium has of them */
-    bool read_only;   /* as configured */
+    bool read_only;   /* as configured, or as the device was then */
     struct vdev_block_partition *next; /* of all partitions */
 
     /* Requests that wait, linked by `next`. */
@@ -101,8 +105,9 @@ int vdev_block_partition_add(struct vdev_block_partitions *self,
 
 /*
  * The medium below has changed: tell of each partition what of it lies within the medium now (all,
- * a part or nothing), and the medium's limits. Clients are told by the caller
- * (vdev_block_backend_resized). From the device's context.
+ * a part or nothing), and the medium's limits. Where there is no medium (0 sectors) nothing
+ * changes, so that requests still reach the device, which may look for one. Clients are told by the
+ * caller (vdev_block_backend_resized). From the device's context.
  */
 void vdev_block_partitions_changed(struct vdev_block_partitions *self);
 

@@ -71,10 +71,8 @@ struct vdev_console_focus_port {
     uint32_t announced;                    /* of those */
     uint32_t input_lost;                   /* bytes, modulo 2^32 */
     bool blocked;                          /* a write took less than asked */
-    bool told;                             /* readable; until a read returns 0 */
-    bool tell_readable;                    /* to be called */
-    bool tell_writable;
-    bool tell_resized;
+    bool told;                             /* readable, since a read returned 0 */
+    bool resized;                          /* to be told */
 };
 
 struct vdev_console_focus {
@@ -91,7 +89,9 @@ struct vdev_console_focus {
     bool pending;   /* there is an announcement or a ring to be printed for the one in front */
     bool stalled;   /* the device took less than asked, and will say when there is room */
     bool readable;  /* the device may have bytes */
-    bool tell;      /* a port has something to be told */
+    bool held;      /* a byte waits for room in the input ring of the one in front */
+    bool tell;      /* perhaps a port has something to be told */
+    bool inside;    /* of vdev_console_focus_poll */
     uint8_t line_length, line_printed;
     uint8_t typed_count, typed_taken;
     uint8_t line[VDEV_CONSOLE_FOCUS_NAME + 56];
@@ -139,6 +139,7 @@ void vdev_console_focus_select(struct vdev_console_focus_port *port);
 /*
  * Poll the device, and go on with what is left to be printed, looked at or told. Returns true if it
  * should be called again at once, false if an event (of the device, or `wake`) will call for it.
+ * From inside of itself it does nothing.
  */
 bool vdev_console_focus_poll(struct vdev_console_focus *self);
 
