@@ -34,6 +34,7 @@
 #define BOARD_SYSTEM      0x1c010000u /* power-off: SYS_CFGDATA, SYS_CFGCTRL */
 #define BOARD_MEMORY      0x80000000u
 #define BOARD_DESCRIPTION 0x88000000u /* where the loader puts the system description */
+#define BOARD_SHARED      0x8f000000u /* memory of front-ends, shared with driver VMs */
 #define BOARD_GUEST       0x90000000u /* physical memory from here on is given to guests, ... */
 #define BOARD_MEMORY_END  0xc0000000u /* ... up to its end */
 
@@ -214,6 +215,9 @@ void schedule_wake(struct vm *vm);
 /* The running machine has nothing to do, or is never to run again. */
 void schedule_wait(void);
 void schedule_stop(void);
+/* Let driver VMs run until one of them rings, or a while has passed: before all others start. */
+void schedule_nested(void);
+void schedule_rang(void);
 /* The running machine goes on when another has answered; that one has. */
 void schedule_block(void);
 void schedule_unblock(struct vm *vm);
@@ -223,6 +227,7 @@ void schedule_work(void (*function)(void));
 /* Called by the entry code before a return, if HTPIDR asks for it. */
 void schedule(struct registers *registers);
 void switch_prepare(struct vm *vm); /* as after reset */
+void switch_from(const struct registers *registers); /* save the running one */
 void switch_to(struct vm *vm, struct registers *registers);
 void switch_vfp(void); /* the running machine uses it, and it holds another's registers */
 
@@ -253,10 +258,20 @@ void guest_enter(const struct registers *registers) __attribute__((noreturn));
 
 /* Devices whose back-end is in another machine: link.c */
 struct place;
-/* True if the device's node names a driver VM: it is then a link's. */
-bool link_build(const struct place *place, uint32_t kind);
+/*
+ * True if the device's node names a driver VM: it is then a link's. With `build`, which is called
+ * again when the driver VM has answered, the hypervisor keeps an emulator on a front-end.
+ */
+bool link_build(const struct place *place, uint32_t kind, void (*build)(const struct place *place));
+/* During that second call, and later: the device's class; else NULL. */
+struct front;
+struct front *link_front(const struct place *place);
+/* For the front-ends: while they start, whoever reads it lets the driver VM run. */
+extern const struct vdev_clock link_clock;
 /* Once all machines are there. */
 void link_connect(void);
+/* Once they may run: start the front-ends. */
+void link_start(void);
 /* A machine rings the doorbell of its link of that number. False: there is none. */
 bool link_doorbell(struct vm *vm, uint32_t number);
 /* A driver VM is no more. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Devices whose back-end is in a driver VM. Between a client's virtio-mmio registers and the driver
- * VM are messages, in a page that it shares with the hypervisor, and doorbells. The client's memory,
- * or the part of it that the description shares, is mapped into the driver VM, which serves the rings
- * there: no data and no ring pass through here.
+ * Devices whose back-end is in a driver VM, and the messages to it, in a page that it shares with the
+ * hypervisor. Para: a client's virtio-mmio registers become messages; the client's memory is mapped
+ * into the driver VM, which serves the rings there: no data and no ring pass through here. Pure: the
+ * hypervisor is the client, with a front-end below its emulator.
  */
 #include <vdev/status.h>
 #include <vdev/virtio_message_bridge.h>
 
+#include "front.h"
 #include "machine.h"
 
 enum {
@@ -15,7 +16,8 @@ enum {
     PAGE = 4096,
     CAPACITY = 16,          /* messages */
     DOORBELL = 32 + 48,     /* of the driver VM's link 0; one more for each */
-    PAGES = 0x40000000,     /* where a driver VM finds the FIFOs ... */
+    PAGES = 0x40000000,     /* where a driver VM finds the FIFOs, ... */
+    FRONTS = 0x41000000,    /* ... the memory of the hypervisor's front-ends ... */
     WINDOWS = 0x50000000,   /* ... and its clients' memory, */
     WINDOW = 0x10000000,    /* at most so much of each; */
     WINDOWS_MAXIMUM = 3,    /* its own begins at 0x80000000 */
@@ -31,14 +33,22 @@ struct link {
     struct vdev_interrupt_line line;
     struct vdev_message_link messages;
     struct vdev_virtio_message_driver_bus bus;
-    struct vdev_virtio_message_bridge bridge;
+    void (*build)(const struct place *place); /* pure; else NULL */
+    union {
+        struct vdev_virtio_message_bridge bridge;
+        struct {
+            struct vdev_virtio_message_driver driver_end;
+            struct front front;
+        };
+    };
 };
 
 static struct link links[LINKS];
 static uint32_t link_count;
+static bool starting; /* a front-end is: it waits for its driver VM */
 static uint8_t pages[LINKS][PAGE] __attribute__((aligned(PAGE)));
 
-bool link_build(const struct place *place, uint32_t kind)
+bool link_build(const struct place *place, uint32_t kind, void (*build)(const struct place *place))
 {
     static const char *const names[] = {
         [HYP_DEVICE_CONSOLE] = "virtio-console",
@@ -47,7 +57,7 @@ bool link_build(const struct place *place, uint32_t kind)
     };
     const char *driver = vm_string(place, "driver-vm");
 
-    if (driver == NULL) {
+    if (driver == NULL || link_front(place) != NULL) {
         return false;
     }
     if (link_count == LINKS) {
@@ -58,6 +68,10 @@ bool link_build(const struct place *place, uint32_t kind)
     link->place = *place;
     link->driver_name = driver;
     link->kind = kind;
+    link->build = build;
+    if (build != NULL) {
+        return true;
+    }
     link->line = vm_line(place);
     vm_add_window(names[kind], place, vdev_virtio_message_bridge_access, &link->bridge);
     return true;
@@ -75,10 +89,18 @@ static void ring(void *context)
 }
 
 static void check_deadlines(void);
+static void late(void);
 
 static void look(struct link *link)
 {
     while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
+    }
+    if (link->build != NULL) {
+        schedule_rang();
+        if (link->front.kind != 0 && front_poll(&link->front)) {
+            schedule_work(late);
+        }
+        return;
     }
     if (vdev_virtio_message_bridge_poll(&link->bridge)) {
         schedule_unblock(link->client);
@@ -99,7 +121,7 @@ static void check_deadlines(void)
 
     for (uint32_t i = 0; i < link_count; i++) {
         uint64_t deadline;
-        if (vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
+        if (links[i].build == NULL && vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
             first = deadline;
         }
     }
@@ -129,13 +151,41 @@ void link_fail(struct vm *driver)
 
 /* ---- building ---- */
 
+static uint64_t now(void *context)
+{
+    (void)context;
+    if (starting) {
+        schedule_nested();
+    }
+    return vdev_clock_now(&board_clock);
+}
+
+const struct vdev_clock link_clock = {.now = now};
+
+struct front *link_front(const struct place *place)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (links[i].place.node == place->node && links[i].build != NULL &&
+            links[i].front.kind != 0) {
+            return &links[i].front;
+        }
+    }
+    return NULL;
+}
+
 /* Where the driver VM sees a client's memory: each client once, whatever the devices. */
 static uint32_t window_of(struct link *link)
 {
     uint32_t before = 0;
 
+    if (link->build != NULL) {
+        link->front.memory = BOARD_SHARED + link->number * FRONT_MEMORY;
+        stage2_share(link->driver, link->front.memory - BOARD_SHARED + FRONTS, link->front.memory,
+                     FRONT_MEMORY);
+        return link->front.memory - BOARD_SHARED + FRONTS;
+    }
     for (struct link *other = links; other != link; other++) {
-        if (other->driver == link->driver) {
+        if (other->driver == link->driver && other->build == NULL) {
             if (other->client == link->client) {
                 return link->driver->boot.links[other->number].window;
             }
@@ -155,7 +205,7 @@ static uint32_t window_of(struct link *link)
 static void connect(struct link *link, uint8_t *page)
 {
     const uint32_t fifo = (uint32_t)vdev_message_fifo_bytes(CAPACITY);
-    const struct vdev_virtio_message_wait wait = {.clock = &board_clock, .nanoseconds = PATIENCE};
+    const struct vdev_virtio_message_wait wait = {.clock = &link_clock, .nanoseconds = PATIENCE};
     const struct vdev_message_link_configuration configuration = {
         .out = page,
         .in = page + fifo,
@@ -181,12 +231,47 @@ static void connect(struct link *link, uint8_t *page)
         .window = window_of(link),
         .length = link->client->ram_size,
     };
+    if (link->build != NULL) {
+        boot->links[link->number].guest_address = link->front.memory;
+        boot->links[link->number].length = FRONT_MEMORY;
+    }
     boot->link_count++;
     stage2_share(link->driver, address, (uint32_t)page, PAGE);
     vm_check(vdev_message_link_init(&link->messages, &configuration), &link->place);
     vdev_virtio_message_driver_bus_init(&link->bus, &link->messages, &wait);
-    vm_check(vdev_virtio_message_bridge_init(&link->bridge, &link->bus, 0, link->line),
-             &link->place);
+    if (link->build == NULL) {
+        vm_check(vdev_virtio_message_bridge_init(&link->bridge, &link->bus, 0, link->line),
+                 &link->place);
+    }
+}
+
+/* The front-ends need their driver VMs to answer: no other machine runs yet. */
+static void start(struct link *link)
+{
+    starting = true;
+    int status = vdev_virtio_message_driver_init(&link->driver_end, &link->bus, 0);
+    if (status == VDEV_OK) {
+        status = front_start(&link->front, link->kind, &link->driver_end.driver);
+    }
+    starting = false;
+    vm_check(status, &link->place);
+    struct vm *before = vm_current;
+    vm_current = link->client;
+    link->build(&link->place);
+    vdev_bus_init(&vm_current->bus, vm_current->windows, vm_current->window_count);
+    vm_current = before;
+}
+
+void link_start(void)
+{
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (links[i].build != NULL) {
+            start(&links[i]);
+        }
+    }
+    if (link_count != 0) {
+        check_deadlines();
+    }
 }
 
 void link_connect(void)
@@ -200,8 +285,5 @@ void link_connect(void)
             memcpy((void *)(vms[i].ram_physical + vms[i].tree - vms[i].ram_address), &vms[i].boot,
                    sizeof vms[i].boot);
         }
-    }
-    if (link_count != 0) {
-        check_deadlines();
     }
 }

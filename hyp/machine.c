@@ -9,6 +9,7 @@
 #include <vdev/emulators/pl181.h>
 #include <vdev/virtio_mmio.h>
 
+#include "front.h"
 #include "machine.h"
 
 enum {
@@ -129,12 +130,16 @@ static struct vdev_block *card(const struct place *place)
 
 static void pure_console(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_CONSOLE, pure_console)) {
+        return;
+    }
+    struct front *front = link_front(place);
     struct vdev_pl011_emulator *pl011 = vm_allocate(sizeof *pl011);
     struct vdev_interrupt_line *interrupt = vm_allocate(sizeof *interrupt);
 
     *interrupt = vm_line(place);
     const struct vdev_pl011_emulator_configuration configuration = {
-        .console = first_console(place),
+        .console = front != NULL ? &front->console_frontend.console : first_console(place),
         .interrupt = interrupt,
         .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
         .running = true,
@@ -146,7 +151,7 @@ static void pure_console(const struct place *place)
 
 static void para_console(const struct place *place)
 {
-    if (link_build(place, HYP_DEVICE_CONSOLE)) {
+    if (link_build(place, HYP_DEVICE_CONSOLE, NULL)) {
         return;
     }
     struct vdev_console_backend *backend = vm_allocate(sizeof *backend);
@@ -171,12 +176,16 @@ static void own_disk(const struct place *place)
 
 static void pure_disk(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_DISK, pure_disk)) {
+        return;
+    }
+    struct front *front = link_front(place);
     struct vdev_pl181_emulator *pl181 = vm_allocate(sizeof *pl181);
 
     const struct vdev_pl181_emulator_configuration configuration = {
-        .block = card(place),
+        .block = front != NULL ? &front->block : card(place),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
-        .buffer = vm_allocate(CARD_BUFFER),
+        .buffer = front != NULL ? front_allocate(front, CARD_BUFFER) : vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,
     };
     vm_check(vdev_pl181_emulator_init(pl181, &configuration), place);
@@ -185,7 +194,7 @@ static void pure_disk(const struct place *place)
 
 static void para_disk(const struct place *place)
 {
-    if (link_build(place, HYP_DEVICE_DISK)) {
+    if (link_build(place, HYP_DEVICE_DISK, NULL)) {
         return;
     }
     struct vdev_block_backend *backend = vm_allocate(sizeof *backend);

@@ -11,6 +11,7 @@
 #include <vdev/status.h>
 #include <vdev/virtio_mmio.h>
 
+#include "front.h"
 #include "machine.h"
 
 enum {
@@ -146,9 +147,13 @@ void own_network(const struct place *place)
 
 void pure_network(const struct place *place)
 {
+    if (link_build(place, HYP_DEVICE_NETWORK, pure_network)) {
+        return;
+    }
+    struct front *front = link_front(place);
     struct vdev_lan9118_emulator *lan9118 = vm_allocate(sizeof *lan9118);
     struct vdev_interrupt_line *interrupt = vm_allocate(sizeof *interrupt);
-    struct vdev_net *net = join(place);
+    struct vdev_net *net = front != NULL ? &front->net_frontend.net : join(place);
     const struct vdev_lan9118_emulator_configuration configuration = {
         .net = net,
         .interrupt = interrupt,
@@ -164,7 +169,7 @@ void pure_network(const struct place *place)
 
 void para_network(const struct place *place)
 {
-    if (link_build(place, HYP_DEVICE_NETWORK)) {
+    if (link_build(place, HYP_DEVICE_NETWORK, NULL)) {
         return;
     }
     struct vdev_net_backend *backend = vm_allocate(sizeof *backend);

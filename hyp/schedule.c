@@ -16,7 +16,12 @@ enum {
 
 static uint64_t started, period;
 static bool wanted;        /* another machine is perhaps to run */
-static void (*work)(void); /* to be done before the entry ends */
+static void (*works[2])(void); /* to be done before the entry ends */
+
+/* While the hypervisor waits for driver VMs: where it goes on, and whether it is to. */
+static void *nest[5];
+static bool nested, rang;
+static struct vm nobody;
 
 static uint64_t now(void)
 {
@@ -31,7 +36,7 @@ static void again(void)
 
 void schedule_work(void (*function)(void))
 {
-    work = function;
+    works[works[0] != NULL && works[0] != function] = function;
     cpu_write_htpidr(1);
 }
 
@@ -158,52 +163,94 @@ static void account(void)
 
 static void do_work(void)
 {
-    void (*function)(void) = work;
-
-    if (function != NULL) {
-        work = NULL;
-        function();
+    for (unsigned i = 0; i < 2; i++) {
+        void (*function)(void) = works[i];
+        if (function != NULL) {
+            works[i] = NULL;
+            function();
+        }
     }
 }
 
-void schedule(struct registers *registers)
+/* The machine to run now, after waiting for one; NULL: a nested wait has ended meanwhile. */
+static struct vm *next_machine(void)
 {
     struct vm *next;
 
-    cpu_write_htpidr(0);
-    do_work();
-    if (!wanted) {
-        return;
-    }
-    wanted = false;
     account();
-    while ((next = choose()) == NULL) {
+    while ((next = choose()) == NULL && !(nested && rang)) {
         set_alarm();
         __asm__ volatile("wfi");
         interrupt_handle();
         do_work();
         account();
     }
+    return nested && rang ? NULL : next;
+}
+
+void schedule(struct registers *registers)
+{
+    cpu_write_htpidr(0);
+    do_work();
+    if (!wanted) {
+        return;
+    }
+    wanted = false;
+    struct vm *next = next_machine();
+    if (next == NULL) {
+        switch_from(registers);
+        vm_current = &nobody; /* what is done to a machine is done to what was saved */
+        __builtin_longjmp(nest, 1);
+    }
     if (next != vm_current) {
+        switch_from(registers);
         switch_to(next, registers);
+        counts.world_switches++;
     }
     set_alarm();
+}
+
+void schedule_rang(void)
+{
+    rang = true;
+    again();
+}
+
+void schedule_nested(void)
+{
+    struct registers registers;
+
+    rang = false;
+    nested = true;
+    if (__builtin_setjmp(nest) == 0) {
+        board_alarm(BOARD_ALARM_GUEST, now() + SLICE, schedule_rang);
+        struct vm *next = next_machine();
+        if (next != NULL) {
+            switch_to(next, &registers);
+            guest_enter(&registers);
+        }
+    }
+    nested = false;
 }
 
 void schedule_start(void)
 {
     struct registers registers;
 
+    period = started = now();
+    vm_current = &nobody;
     for (unsigned i = 0; i < vm_count; i++) {
         switch_prepare(&vms[i]);
         if (vm_count > 1) {
             vms[i].context.hcr |= HCR_TWI;
         }
+        vms[i].state = vms[i].driver ? VM_READY : VM_BLOCKED;
     }
-    vm_current = &vms[vm_count - 1];
-    period = started = now();
-    vm_current = choose();
-    switch_to(vm_current, &registers);
+    link_start();
+    for (unsigned i = 0; i < vm_count; i++) {
+        schedule_unblock(&vms[i]);
+    }
+    switch_to(next_machine(), &registers);
     if (vm_count > 1) {
         set_alarm();
     }

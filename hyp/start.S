@@ -100,7 +100,6 @@ guest_interrupt:
     .global guest_enter
 guest_enter:
     mov     r12, r0
-    ldr     sp, =stack_top
     ldr     lr, [r12, #52]
     ldm     r12, {r0-r12}
     eret

@@ -42,16 +42,15 @@ static void restore(const struct context *context)
     CONTEXT_REGISTERS_64(RESTORE)
 }
 
+void switch_from(const struct registers *registers)
+{
+    vm_current->context.registers = *registers;
+    save(&vm_current->context);
+    gic_save(vm_current);
+}
+
 void switch_to(struct vm *vm, struct registers *registers)
 {
-    struct vm *before = vm_current;
-
-    if (before != vm) {
-        before->context.registers = *registers;
-        save(&before->context);
-        gic_save(before);
-        counts.world_switches++;
-    }
     vm_current = vm;
     restore(&vm->context);
     gic_restore(vm);

@@ -35,6 +35,7 @@ ROOMS = {
     "frontends": {"ring", "virtio"},
     "emulators": {"registers"},
     "fdt": set(),
+    "freestanding": set(),
     "mux": set(),
     "testing": {"registers"},
 }

@@ -1,22 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The four functions that the compiler and the library expect. Words where both ends are aligned:
- * a block's data passes through here, and each instruction counts.
+ * The four functions that the compiler and the library call [C11 7.24], for programs without a C
+ * library: part of the freestanding library, and taken from it by who does not bring their own.
+ * Words where both ends are aligned: a block's data passes through here, and each instruction counts.
  */
-#include "hyp.h"
+#include <stdint.h>
+
+#include "core/mem.h"
+
+/* Kept though only the compiler calls it; and its loops stay loops, not calls of what they are in. */
+#if defined(__clang__)
+#define OWN __attribute__((used, no_builtin))
+#else
+#define OWN __attribute__((used, optimize("no-tree-loop-distribute-patterns")))
+#endif
+
 
 typedef uint32_t __attribute__((may_alias)) word;
 
-__attribute__((used)) void *memcpy(void *restrict to, const void *restrict from, size_t length)
+OWN void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
 
     if ((((uintptr_t)t | (uintptr_t)f) & 3) == 0) {
+#ifdef __arm__
         for (; length >= 32; length -= 32, t += 32, f += 32) {
             __asm__ volatile("ldm %1, {r3-r10}\n\tstm %0, {r3-r10}" ::"r"(t), "r"(f)
                              : "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "memory");
         }
+#endif
         for (; length >= 4; length -= 4, t += 4, f += 4) {
             *(word *)t = *(const word *)f;
         }
@@ -27,7 +40,7 @@ __attribute__((used)) void *memcpy(void *restrict to, const void *restrict from,
     return to;
 }
 
-__attribute__((used)) void *memmove(void *to, const void *from, size_t length)
+OWN void *memmove(void *to, const void *from, size_t length)
 {
     uint8_t *t = to;
     const uint8_t *f = from;
@@ -41,7 +54,7 @@ __attribute__((used)) void *memmove(void *to, const void *from, size_t length)
     return to;
 }
 
-__attribute__((used)) void *memset(void *to, int value, size_t length)
+OWN void *memset(void *to, int value, size_t length)
 {
     uint8_t *t = to;
     uint32_t pattern = (uint8_t)value * UINT32_C(0x01010101);
@@ -58,7 +71,7 @@ __attribute__((used)) void *memset(void *to, int value, size_t length)
     return to;
 }
 
-__attribute__((used)) int memcmp(const void *a, const void *b, size_t length)
+OWN int memcmp(const void *a, const void *b, size_t length)
 {
     const uint8_t *x = a;
     const uint8_t *y = b;
