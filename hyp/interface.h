@@ -16,6 +16,7 @@
 #define HYP_CALL_NULL     0xc6000000u /* enters and leaves */
 #define HYP_CALL_DOORBELL 0xc6000001u /* r1: link; its other side is interrupted, once */
 #define HYP_CALL_YIELD    0xc6000002u /* another machine as urgent as this one may run */
+#define HYP_CALL_REPORT   0xc6000003u /* r1: a terminated string, which is logged with r2, a number */
 #define HYP_NOT_SUPPORTED 0xffffffffu
 
 /* What a device is. */
@@ -36,7 +37,8 @@ struct hyp_boot_device {
 
 /*
  * One virtual device that the VM is to serve: by messages (vdev/virtio_message.h, device number 0)
- * for rings in the client's memory. Addresses are the VM's own.
+ * for rings in the client's memory. Addresses are the VM's own: registers below 0x40000000, memory
+ * from there on. Several links of one kind share the device of that kind, of which there is one.
  */
 struct hyp_boot_link {
     uint32_t kind;      /* what it is to be */
@@ -44,6 +46,9 @@ struct hyp_boot_link {
     uint32_t capacity;  /* messages in each */
     uint32_t interrupt; /* the GIC's number of the doorbell: edge-triggered */
     uint32_t guest_address, window, length; /* of the client's memory, what is shared, and where */
+    uint32_t first_sector, sectors; /* a disk: its part of the device; 0 sectors: all the rest */
+    uint32_t merges;                /* a network: receive buffers are offered to be merged */
+    char name[16];                  /* the client's, terminated: shown where consoles are switched */
 };
 
 /* In the VM's memory; its address is in r2 when the VM is entered, in SVC mode, MMU off. */
