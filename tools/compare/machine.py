@@ -31,8 +31,8 @@ FLAGS = (
 )
 
 
-def time_flags(work):
-    return ("-icount", f"shift=0,sleep={'on' if 'net' in work else 'off'}")
+def time_flags(sleep):
+    return ("-icount", f"shift=0,sleep={'on' if sleep else 'off'}")
 
 
 # The board has a sound device, which needs none of the host's.
@@ -147,6 +147,8 @@ class Files:
         self.hypervisor = os.path.join(self.build, "arm", "hyp", "hyp.elf")
         self.native = os.path.join(self.build, "arm", "bench", "native", "native.elf")
         self.bench = os.path.join(self.build, "arm", "bench", "guest", "entries.bin")
+        self.driver = os.path.join(self.build, "arm", "images", "driver", "driver.bin")
+        self.network_initrd = os.path.join(self.build, "guest", "network.cpio.gz")
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
         self.guest_tree = os.path.join(self.build, "host", "tools", "guest-tree")
 
@@ -176,7 +178,7 @@ def compile_tree(text, path):
 
 
 def description(arrangement, kernel_size, initrd_size, bootargs, network):
-    """What the hypervisor is told, as device tree source; examples/system.dts explains every
+    """What the hypervisor is told, as device tree source; examples/systems/ explains every
     property. Without `network` the guest has none."""
     nodes = ""
     for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
@@ -240,7 +242,7 @@ def command(
     """QEMU's command line. `console` is a character device's type and options, `second` too, of the
     second console, or None; `trace` a descriptor that QEMU inherits or None; `kernel` replaces
     Linux; `server` is the address and port, as the guest sees them, of the network's other side."""
-    arguments = ["qemu-system-arm", *FLAGS, *time_flags(work), *NETWORK]
+    arguments = ["qemu-system-arm", *FLAGS, *time_flags("net" in work), *NETWORK]
     kind, _, options = console.partition(",")
     arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
     if trace is not None:
@@ -289,4 +291,22 @@ def command(
     arguments += _load(tree, DESCRIPTION_ADDRESS) + _load(image, KERNEL_ADDRESS)
     if not kernel:
         arguments += _load(files.initrd, INITRD_ADDRESS)
+    return arguments
+
+
+def system_command(files, tree, images, serials, disk, network, sleep):
+    """QEMU's command line for a system of any number of machines: `tree` is the description's blob,
+    `images` the files that it names and their addresses, `serials` the character devices of the
+    board's UARTs, as type and options. Without `network` the machines reach only each other."""
+    arguments = ["qemu-system-arm", *FLAGS, *time_flags(sleep)]
+    for index, serial in enumerate(serials):
+        kind, _, options = serial.partition(",")
+        arguments += ["-chardev", ",".join(filter(None, (kind, f"id=serial{index}", options)))]
+        arguments += ["-serial", f"chardev:serial{index}"]
+    nic = f"nic,model=lan9118,macaddr={MAC_ADDRESS}"
+    arguments += [*NETWORK, "-net", f"{nic},netdev=net"] if network else ["-net", nic]
+    arguments += ["-drive", f"if=sd,file={disk},format=raw,cache=writeback"]
+    arguments += ["-kernel", files.hypervisor] + _load(tree, DESCRIPTION_ADDRESS)
+    for path, address in images:
+        arguments += _load(path, address)
     return arguments
