@@ -6,6 +6,7 @@
 #include <vdev/drivers/pl011.h>
 #include <vdev/drivers/pl181.h>
 #include <vdev/drivers/sd_card.h>
+#include <vdev/mux/console_focus.h>
 #include <vdev/status.h>
 
 #include "cpu.h"
@@ -89,12 +90,16 @@ static bool console_started[CONSOLES], card_started;
 static struct vdev_pl181_driver controller;
 static struct vdev_sd_card card;
 static struct vdev_block watched_card;
+static struct vdev_console_focus *console_focus; /* of the first, or NULL */
 
 /* If a device has more to do at once and its interrupt does not say so, a message to itself does. */
 static inline void poll_console(unsigned number)
 {
     count_wrap();
-    if (vdev_console_poll(&consoles[number].console) && !gic_is_pending(uarts[number].interrupt)) {
+    bool more = number == 0 && console_focus != NULL
+                    ? vdev_console_focus_poll(console_focus)
+                    : vdev_console_poll(&consoles[number].console);
+    if (more && !gic_is_pending(uarts[number].interrupt)) {
         gic_send_self(BOARD_INTERRUPT_SELF);
     }
 }
@@ -154,6 +159,11 @@ static bool poll(struct vdev_block *block)
 {
     (void)block;
     return vdev_block_poll(&card.block);
+}
+
+void board_watch_console(struct vdev_console_focus *focus)
+{
+    console_focus = focus;
 }
 
 struct vdev_console *board_console(unsigned number)

@@ -57,6 +57,9 @@ enum board_interrupt {
 struct vm;
 struct vdev_console *board_console(unsigned number);
 struct vdev_block *board_card(void);
+/* The first UART is polled through the focus from now on. */
+struct vdev_console_focus;
+void board_watch_console(struct vdev_console_focus *focus);
 /* Call `ring` when the clock passes `deadline`, once; UINT64_MAX: not at all. */
 enum board_alarm {
     BOARD_ALARM_CARD,

@@ -7,6 +7,9 @@
 #include <vdev/backends/console.h>
 #include <vdev/emulators/pl011.h>
 #include <vdev/emulators/pl181.h>
+#include <vdev/mux/block_partition.h>
+#include <vdev/mux/console_focus.h>
+#include <vdev/status.h>
 #include <vdev/virtio_mmio.h>
 
 #include "front.h"
@@ -19,6 +22,9 @@ enum {
     BLOCK_BUFFERS = 128, /* in each request */
     CONSOLE_BUFFERS = 16,
     CARD_BUFFER = 16384,
+    CARD_REQUESTS = 8,
+    CONSOLE_OUTPUT = 4096,
+    CONSOLE_INPUT = 256,
 };
 
 /* ---- interrupts ---- */
@@ -115,17 +121,69 @@ static void own_console(const struct place *place)
     machine_own(place, HYP_DEVICE_CONSOLE, BOARD_UART0, BOARD_INTERRUPT_UART0, BOARD_INTERRUPT_UART0);
 }
 
-/* The hypervisor's own drivers of the board's devices. */
-static struct vdev_console *first_console(const struct place *place)
+/*
+ * The hypervisor's own driver of the board's UART: the first machine's, unless it is shared, and then
+ * the one's that has the focus. A machine that does not share it has the third UART.
+ */
+static struct vdev_console *console(const struct place *place)
 {
-    machine_claim(place, HYP_DEVICE_CONSOLE, board_console);
-    return board_console(vm_current->number != 0);
+    static struct vdev_console_focus focus;
+
+    if (!vm_has(place, "shared")) {
+        if (vm_current->number == 0) {
+            machine_claim(place, HYP_DEVICE_CONSOLE, vm_current);
+        }
+        return board_console(vm_current->number != 0);
+    }
+    machine_claim(place, HYP_DEVICE_CONSOLE, &focus);
+    if (focus.count == 0) {
+        const struct vdev_console_focus_configuration configuration = {
+            .console = board_console(0),
+            .announce = true,
+        };
+        vm_check(vdev_console_focus_init(&focus, &configuration), place);
+        board_watch_console(&focus);
+    }
+    struct vdev_console_focus_port *port = vm_allocate(sizeof *port);
+    const struct vdev_console_focus_port_configuration configuration = {
+        .name = vm_current->name,
+        .output = vm_allocate(CONSOLE_OUTPUT),
+        .output_size = CONSOLE_OUTPUT,
+        .input = vm_allocate(CONSOLE_INPUT),
+        .input_size = CONSOLE_INPUT,
+    };
+    vm_check(vdev_console_focus_add(&focus, port, &configuration), place);
+    return &port->console;
 }
 
+/* The card, or the part of it that the device's node names. */
 static struct vdev_block *card(const struct place *place)
 {
-    machine_claim(place, HYP_DEVICE_DISK, board_card);
-    return board_card();
+    static struct vdev_block_partitions partitions;
+    static struct vdev_block_partition_slot slots[CARD_REQUESTS];
+    uint32_t first, sectors;
+
+    if (!vm_numbers(place, "partition", &first, &sectors)) {
+        machine_claim(place, HYP_DEVICE_DISK, vm_current);
+        return board_card();
+    }
+    machine_claim(place, HYP_DEVICE_DISK, &partitions);
+    if (partitions.below == NULL) {
+        const struct vdev_block_partitions_configuration configuration = {
+            .block = board_card(),
+            .slots = slots,
+            .slot_count = CARD_REQUESTS,
+        };
+        vm_check(vdev_block_partitions_init(&partitions, &configuration), place);
+    }
+    struct vdev_block_partition *partition = vm_allocate(sizeof *partition);
+    const struct vdev_block_partition_configuration configuration = {first, sectors, false, NULL};
+    int status = vdev_block_partition_add(&partitions, partition, &configuration);
+    if (status != 0) {
+        vm_refuse(place, status == VDEV_ERROR_STATE ? "its partition overlaps another's"
+                                                    : "its partition is not one of the card");
+    }
+    return &partition->block;
 }
 
 static void pure_console(const struct place *place)
@@ -139,7 +197,7 @@ static void pure_console(const struct place *place)
 
     *interrupt = vm_line(place);
     const struct vdev_pl011_emulator_configuration configuration = {
-        .console = front != NULL ? &front->console_frontend.console : first_console(place),
+        .console = front != NULL ? &front->console_frontend.console : console(place),
         .interrupt = interrupt,
         .modem = VDEV_PL011_MODEM_CTS | VDEV_PL011_MODEM_DSR | VDEV_PL011_MODEM_DCD,
         .running = true,
@@ -158,7 +216,7 @@ static void para_console(const struct place *place)
 
     const struct vdev_console_backend_configuration configuration = {
         .memory = &vm_current->memory,
-        .console = first_console(place),
+        .console = console(place),
         .buffers = vm_allocate(CONSOLE_BUFFERS * sizeof(struct vdev_buffer)),
         .buffer_count = CONSOLE_BUFFERS,
         .queue_size = QUEUE_SIZE,

@@ -79,6 +79,8 @@ struct vdev_bus_window *vm_add_window(const char *name, const struct place *plac
                                       vdev_access_function *access, void *device);
 /* Has the device's node such a property? */
 bool vm_has(const struct place *place, const char *property);
+/* Such a pair of numbers? */
+bool vm_numbers(const struct place *place, const char *property, uint32_t *first, uint32_t *second);
 /* Such a string, or NULL. */
 const char *vm_string(const struct place *place, const char *property);
 /* Stop with a line that names the node and says why. */

@@ -83,6 +83,16 @@ struct vm *vm_find(const char *name)
     return NULL;
 }
 
+bool vm_numbers(const struct place *place, const char *property, uint32_t *first, uint32_t *second)
+{
+    if (!has(place->node, property)) {
+        return false;
+    }
+    *first = number(place->node, property, 0);
+    *second = number(place->node, property, 1);
+    return true;
+}
+
 const char *vm_string(const struct place *place, const char *property)
 {
     const char *string;
