@@ -189,6 +189,7 @@ struct vm {
     uint32_t tree;
     const char *name;
     unsigned number;
+    uint32_t reports;     /* of its own that were logged */
     bool driver;          /* is a driver VM: what it is told, ... */
     struct hyp_boot boot; /* ... for which `tree` is the place */
     struct context context;

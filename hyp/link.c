@@ -29,6 +29,8 @@ struct link {
     struct place place;
     const char *driver_name;
     uint32_t kind;
+    uint32_t first_sector, sectors; /* a disk's partition */
+    bool merges;
     uint32_t number; /* as the driver VM calls it */
     struct vdev_interrupt_line line;
     struct vdev_message_link messages;
@@ -69,6 +71,8 @@ bool link_build(const struct place *place, uint32_t kind, void (*build)(const st
     link->driver_name = driver;
     link->kind = kind;
     link->build = build;
+    link->merges = vm_has(place, "merge-receive-buffers");
+    vm_numbers(place, "partition", &link->first_sector, &link->sectors);
     if (build != NULL) {
         return true;
     }
@@ -230,7 +234,13 @@ static void connect(struct link *link, uint8_t *page)
         .guest_address = link->client->ram_address,
         .window = window_of(link),
         .length = link->client->ram_size,
+        .first_sector = link->first_sector,
+        .sectors = link->sectors,
+        .merges = link->merges,
     };
+    for (unsigned i = 0; i < sizeof boot->links[0].name - 1 && link->client->name[i] != 0; i++) {
+        boot->links[link->number].name[i] = link->client->name[i];
+    }
     if (link->build != NULL) {
         boot->links[link->number].guest_address = link->front.memory;
         boot->links[link->number].length = FRONT_MEMORY;

@@ -309,6 +309,24 @@ static void other(struct registers *registers, uint32_t syndrome)
     }
 }
 
+/* A machine's own words, as far as they are printable, with its name. */
+static uint32_t report(uint32_t address, uint32_t number)
+{
+    char text[64];
+    const char *words = vdev_memory_pointer(&vm_current->memory, address, sizeof text, 1, false);
+
+    if (words == NULL || ++vm_current->reports > LOGGED) {
+        return HYP_NOT_SUPPORTED;
+    }
+    memcpy(text, words, sizeof text);
+    for (unsigned i = 0; i < sizeof text && text[i] != 0; i++) {
+        text[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
+    }
+    text[sizeof text - 1] = 0;
+    log_print("vdev: %s: %s %u\n", vm_current->name, text, (unsigned)number);
+    return 0;
+}
+
 void trap_handle(struct registers *registers, uint32_t syndrome)
 {
     uint32_t class = syndrome >> CLASS_SHIFT;
@@ -320,6 +338,8 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
             registers->r[0] = 0;
         } else if (registers->r[0] == HYP_CALL_DOORBELL) {
             registers->r[0] = link_doorbell(vm_current, registers->r[1]) ? 0 : HYP_NOT_SUPPORTED;
+        } else if (registers->r[0] == HYP_CALL_REPORT) {
+            registers->r[0] = report(registers->r[1], registers->r[2]);
         } else if (registers->r[0] == HYP_CALL_YIELD) {
             registers->r[0] = 0;
             schedule_yield();
