@@ -34,8 +34,9 @@
  * Size: all clients are told that of the device.
  *
  * Who polls: the owner of the device, and now vdev_console_focus_poll, or the poll of any one port,
- * which is the same, in place of the device's. Work of one poll beside the device's: no more than
- * VDEV_CONSOLE_FOCUS_STEP bytes in and out from inside the device's poll, and once more after it.
+ * which is the same, in place of the device's. It moves no more than VDEV_CONSOLE_FOCUS_STEP bytes
+ * each way when the device says that it is readable, writable or resized, and as many once more
+ * after the device's poll.
  *
  * One context for the device, the ports and their clients.
  */
