@@ -62,7 +62,7 @@ void schedule_stop(void)
 {
     vm_current->state = VM_STOPPED;
     for (unsigned i = 0; i < vm_count; i++) {
-        if (vms[i].state != VM_STOPPED) {
+        if (vms[i].state != VM_STOPPED && !vms[i].driver) {
             again();
             return;
         }
