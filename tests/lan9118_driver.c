@@ -34,13 +34,22 @@ static void fill_frame(uint8_t *to, uint32_t length, uint32_t seed)
     to[13] = 0x00;
 }
 
-static void begin(uint8_t offset, bool fast_forward)
+/* Bit 3 of a loop's number: bursts; below it the lane, or the lane and the offset. */
+#define BURSTS 8
+
+static void begin_with(uint8_t offset, bool fast_forward, bool bursts)
 {
     rig_emulator(&rig);
+    rig.bursts = bursts;
     ck_assert_int_eq(rig_driver(&rig, &rig.bus.io, offset, fast_forward), VDEV_OK);
     rig_run(&rig);
     ck_assert(rig.driver.net.link);
     rig.polls = 0;
+}
+
+static void begin(uint8_t offset, bool fast_forward)
+{
+    begin_with(offset, fast_forward, false);
 }
 
 /*
@@ -117,12 +126,12 @@ static void receive_one(uint32_t lane, uint32_t length, uint32_t cut, uint32_t s
     ck_assert_mem_eq(room, expected, sizeof room);
 }
 
-/* _i: the lane. */
+/* _i: the lane, and BURSTS or not. */
 START_TEST(frames_of_every_length_are_sent_from_every_alignment)
 {
-    begin(0, true);
+    begin_with(0, true, (_i & BURSTS) != 0);
     for (uint32_t length = SHORTEST; length <= LONGEST; length++) {
-        send_one((uint32_t)_i, length, length, length);
+        send_one((uint32_t)_i % 4, length, length, length);
     }
     ck_assert_uint_eq(rig.driver.net.sent.frames, LONGEST - SHORTEST + 1);
     ck_assert_uint_eq(rig.driver.net.sent.bytes,
@@ -132,22 +141,22 @@ END_TEST
 
 START_TEST(frames_in_pieces_of_every_size_are_sent)
 {
-    begin(0, true);
+    begin_with(0, true, (_i & BURSTS) != 0);
     for (uint32_t cut = 1; cut <= 40; cut++) {
         for (uint32_t length = SHORTEST; length <= LONGEST; length += 61) {
-            send_one((uint32_t)_i, length, cut, cut);
+            send_one((uint32_t)_i % 4, length, cut, cut);
         }
     }
     for (uint32_t seed = 1; seed < 400; seed++) {
-        send_one((uint32_t)_i, SHORTEST + seed * 3, 0, seed);
+        send_one((uint32_t)_i % 4, SHORTEST + seed * 3, 0, seed);
     }
 }
 END_TEST
 
-/* _i: the lane, and above it the offset in halves of a word. */
+/* _i: the lane, above it the offset in halves of a word, and BURSTS or not. */
 START_TEST(frames_of_every_length_are_received_at_every_alignment)
 {
-    begin((uint8_t)(_i / 4 * 2), true);
+    begin_with((uint8_t)(_i / 4 % 2 * 2), true, (_i & BURSTS) != 0);
     for (uint32_t length = SHORTEST; length <= LONGEST; length++) {
         receive_one((uint32_t)_i % 4, length, LONGEST, length);
     }
@@ -157,7 +166,7 @@ END_TEST
 
 START_TEST(frames_are_received_in_pieces_of_every_size)
 {
-    begin((uint8_t)(_i / 4 * 2), true);
+    begin_with((uint8_t)(_i / 4 % 2 * 2), true, (_i & BURSTS) != 0);
     for (uint32_t cut = 1; cut <= 40; cut++) {
         for (uint32_t length = SHORTEST; length <= LONGEST; length += 61) {
             receive_one((uint32_t)_i % 4, length, cut, cut);
@@ -563,9 +572,13 @@ int main(void)
 
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, frames_of_every_length_are_sent_from_every_alignment, 0, 4);
+    tcase_add_loop_test(tcase, frames_of_every_length_are_sent_from_every_alignment, BURSTS,
+                        BURSTS + 4);
     tcase_add_loop_test(tcase, frames_in_pieces_of_every_size_are_sent, 0, 4);
-    tcase_add_loop_test(tcase, frames_of_every_length_are_received_at_every_alignment, 0, 8);
-    tcase_add_loop_test(tcase, frames_are_received_in_pieces_of_every_size, 0, 8);
+    tcase_add_loop_test(tcase, frames_in_pieces_of_every_size_are_sent, BURSTS, BURSTS + 4);
+    tcase_add_loop_test(tcase, frames_of_every_length_are_received_at_every_alignment, 0,
+                        2 * BURSTS);
+    tcase_add_loop_test(tcase, frames_are_received_in_pieces_of_every_size, 0, 2 * BURSTS);
     tcase_add_test(tcase, many_frames_in_bursts_both_ways);
     tcase_add_test(tcase, a_poll_moves_one_frame_each_way_at_most);
     tcase_add_test(tcase, a_full_frame_costs_few_accesses);

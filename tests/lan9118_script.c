@@ -14,6 +14,8 @@
 #include <vdev/testing/script.h>
 
 #define R     VDEV_SCRIPT_READ
+#define R32   VDEV_SCRIPT_READ32
+#define W32   VDEV_SCRIPT_WRITE32
 #define RS    VDEV_SCRIPT_READS
 #define W     VDEV_SCRIPT_WRITE
 #define UNTIL VDEV_SCRIPT_UNTIL
@@ -53,19 +55,22 @@
     W("HW_CFG", 0x00150000), W("AFC_CFG", 0x006e3740), W("GPIO_CFG", 0x70070000),                  \
         W("RX_CFG", 0x200), W("FIFO_INT", NO_LEVEL)
 #define ADDRESS MAC_READ(2, 0x5544), MAC_READ(3, 0x33221102)
-#define GO                                                                                         \
+#define GO_QUIETLY                                                                                 \
     W("INT_STS", 0xffffffff), MAC_WRITE(9, 0x8100), PHY_WRITE(4, 0x01e1), PHY_WRITE(30, 0x50),     \
         PHY_WRITE(0, 0x1200), MAC_WRITE(1, CONTROL), W("TX_CFG", 6), W("IRQ_CFG", 0x0a000111),     \
-        W("INT_EN", EVENTS), W("INT_EN", EVENTS | SW)
-#define START FIND, RESET, SET_UP, ADDRESS, GO
+        W("INT_EN", EVENTS)
+#define GO            GO_QUIETLY, W("INT_EN", EVENTS | SW)
+#define START_QUIETLY FIND, RESET, SET_UP, ADDRESS, GO_QUIETLY
+#define START         FIND, RESET, SET_UP, ADDRESS, GO
 
 /* The polls until the link is known; each looks for frames as well, for there is nothing else. */
 #define IDLE W("INT_STS", RSFL), R("RX_FIFO_INF", 0)
 #define LINK(partner)                                                                              \
-    R("INT_STS", SW | PHY), W("INT_EN", EVENTS), W("INT_STS", SW), PHY_ASK(1), IDLE,               \
-        R("INT_STS", PHY), PHY_ANSWER(1, 0x7809), IDLE, R("INT_STS", PHY), PHY_ASK(1), IDLE,       \
-        R("INT_STS", PHY), PHY_ANSWER(1, 0x782d), IDLE, R("INT_STS", PHY), PHY_ASK(5), IDLE,       \
-        R("INT_STS", PHY), PHY_ANSWER(5, (partner)), IDLE
+    R("INT_STS", SW | PHY), W("INT_EN", EVENTS), W("INT_STS", SW), LINK_STEPS(partner)
+#define LINK_STEPS(partner)                                                                        \
+    PHY_ASK(1), IDLE, R("INT_STS", PHY), PHY_ANSWER(1, 0x7809), IDLE, R("INT_STS", PHY),           \
+        PHY_ASK(1), IDLE, R("INT_STS", PHY), PHY_ANSWER(1, 0x782d), IDLE, R("INT_STS", PHY),       \
+        PHY_ASK(5), IDLE, R("INT_STS", PHY), PHY_ANSWER(5, (partner)), IDLE
 
 static struct vdev_script script;
 static struct vdev_virtual_clock virtual_clock;
@@ -73,7 +78,7 @@ static struct vdev_lan9118_driver driver;
 static struct vdev_net_frame frame;
 static struct vdev_buffer pieces[4], room_buffer;
 static _Alignas(8) uint8_t bytes[64], room[2048];
-static unsigned completed, delivered, changed;
+static unsigned completed, delivered, changed, woken;
 static int completed_status, delivered_status, answer;
 static struct vdev_net_arrival arrived;
 
@@ -106,6 +111,14 @@ static void on_complete(struct vdev_net_frame *done, int status)
     completed_status = status;
 }
 
+static void on_wake(void *context)
+{
+    ck_assert_ptr_eq(context, &woken);
+    woken++;
+}
+
+static bool bursts, with_wake; /* for the next init */
+
 static int init(const struct vdev_script_step *steps, size_t count)
 {
     vdev_virtual_clock_init(&virtual_clock, 100, 100);
@@ -119,6 +132,9 @@ static int init(const struct vdev_script_step *steps, size_t count)
         .interrupt_interval = 10,
         .receive_offset = 2,
         .fast_forward = true,
+        .bursts = bursts,
+        .wake = with_wake ? on_wake : NULL,
+        .wake_context = &woken,
     };
     int status = vdev_lan9118_driver_init(&driver, &configuration);
     driver.net.client = (struct vdev_net_client){
@@ -145,10 +161,9 @@ static void finish(void)
     ck_assert(vdev_script_finish(&script));
 }
 
-/* Started, with a link. */
-static void begin(void)
+/* Its polls until there is a link. */
+static void run_to_link(int status)
 {
-    INIT(START, LINK(0x41e1));
     ck_assert_int_eq(status, VDEV_OK);
     for (unsigned i = 0; i < 5; i++) {
         ck_assert(poll());
@@ -160,6 +175,20 @@ static void begin(void)
     for (unsigned i = 0; i < sizeof bytes; i++) {
         bytes[i] = (uint8_t)(i + 1);
     }
+}
+
+/* Started, with a link. */
+static void begin(void)
+{
+    INIT(START, LINK(0x41e1));
+    run_to_link(status);
+}
+
+/* The same, with an owner that is woken: no interrupt for the sake of it. */
+static void begin_awake(void)
+{
+    INIT(START_QUIETLY, R("INT_STS", PHY), LINK_STEPS(0x41e1));
+    run_to_link(status);
 }
 
 static int submit(uint32_t length, size_t count)
@@ -315,6 +344,72 @@ START_TEST(a_frame_without_room_stays_and_asks_again)
     ck_assert(!poll());
     answer = VDEV_OK;
     vdev_net_resume(&driver.net);
+    ck_assert(!poll());
+    ck_assert_uint_eq(delivered, 1);
+    finish();
+}
+END_TEST
+
+#define WORD(i) (0x04030201u + 0x04040404u * (uint32_t)(i))
+
+/* A burst goes to the eight places of the FIFO in ascending order; what is no burst, to the first.
+ */
+START_TEST(a_burst_goes_to_each_of_the_fifos_places)
+{
+    bursts = true;
+    begin();
+    pieces[0] = (struct vdev_buffer){bytes, 41, VDEV_NO_BUS_ADDRESS};
+    PLAY(W("INT_EN", EVENTS | SW), R("INT_STS", SW), W("INT_EN", EVENTS), W("INT_STS", SW),
+         R("TX_FIFO_INF", 0x00001200), W32(0x20, 0x00003029), W32(0x20, 0x00000029),
+         W32(0x20, WORD(0)), W32(0x24, WORD(1)), W32(0x28, WORD(2)), W32(0x2c, WORD(3)),
+         W32(0x30, WORD(4)), W32(0x34, WORD(5)), W32(0x38, WORD(6)), W32(0x3c, WORD(7)),
+         W32(0x20, WORD(8)), W32(0x20, WORD(9)), W32(0x20, 0x29),
+         /* 14 + 33 bytes and the check sequence, after two empty bytes. */
+         R("INT_STS", RSFL), W("INT_STS", RSFL), R("RX_FIFO_INF", 0x00010034),
+         R("RX_STATUS_FIFO", 0x00330020), R32(0x00, 0x0201aaaa), R32(0x00, 0x06050403),
+         R32(0x00, 0x0a090807), R32(0x00, 0x0e0d0c0b), R32(0x00, 0x1211100f), R32(0x04, 0x16151413),
+         R32(0x08, 0x1a191817), R32(0x0c, 0x1e1d1c1b), R32(0x10, 0x2221201f), R32(0x14, 0x26252423),
+         R32(0x18, 0x2a292827), R32(0x1c, 0x2e2d2c2b), R32(0x00, 0xeeeeee2f), R32(0x00, 0xeeeeeeee),
+         W("INT_STS", RSFL), R("RX_FIFO_INF", 0));
+    ck_assert_int_eq(submit(41, 1), VDEV_OK);
+    ck_assert(!poll());
+    ck_assert_uint_eq(completed, 1);
+    memset(room, 0xcc, sizeof room);
+    ck_assert(!poll());
+    ck_assert_uint_eq(delivered, 1);
+    ck_assert_uint_eq(arrived.length, 47);
+    ck_assert_mem_eq(room + 2, bytes, 47);
+    ck_assert_uint_eq(room[49], 0xcc);
+    finish();
+}
+END_TEST
+
+/* A wake of the owner's instead of the controller's own interrupt: nothing of it is touched. */
+START_TEST(an_owner_that_can_be_woken_is)
+{
+    with_wake = true;
+    begin_awake();
+    ck_assert_uint_eq(woken, 1); /* after init */
+    pieces[0] = (struct vdev_buffer){bytes, 15, VDEV_NO_BUS_ADDRESS};
+    ck_assert_int_eq(submit(15, 1), VDEV_OK);
+    ck_assert_uint_eq(woken, 2);
+    PLAY(R("INT_STS", 0), R("TX_FIFO_INF", 0x00001200), W("TX_DATA_FIFO", 0x0000300f),
+         W("TX_DATA_FIFO", 0x0000000f), W("TX_DATA_FIFO", 0x04030201),
+         W("TX_DATA_FIFO", 0x08070605), W("TX_DATA_FIFO", 0x0c0b0a09),
+         W("TX_DATA_FIFO", 0x000f0e0d));
+    ck_assert(!poll());
+    ck_assert_uint_eq(completed, 1);
+    /* Room for a frame that waits: its interrupt is on again, and the owner calls. */
+    PLAY(R("INT_STS", RSFL), W("INT_STS", RSFL), R("RX_FIFO_INF", 0x00010018),
+         R("RX_STATUS_FIFO", 0x00150020), FRAME, W("INT_EN", PHY | RXE | TXE), W("INT_EN", EVENTS),
+         R("INT_STS", 0), R("RX_DATA_FIFO", 0xee11100f), R("RX_DATA_FIFO", 0xeeeeeeee),
+         W("INT_STS", RSFL), R("RX_FIFO_INF", 0));
+    answer = VDEV_ERROR_FULL;
+    ck_assert(!poll());
+    answer = VDEV_OK;
+    ck_assert_uint_eq(woken, 2);
+    vdev_net_resume(&driver.net);
+    ck_assert_uint_eq(woken, 3);
     ck_assert(!poll());
     ck_assert_uint_eq(delivered, 1);
     finish();
@@ -480,6 +575,8 @@ int main(void)
     tcase_add_test(tcase, without_room_it_waits_for_the_interrupt);
     tcase_add_test(tcase, a_frame_goes_to_its_room);
     tcase_add_test(tcase, a_frame_without_room_stays_and_asks_again);
+    tcase_add_test(tcase, a_burst_goes_to_each_of_the_fifos_places);
+    tcase_add_test(tcase, an_owner_that_can_be_woken_is);
     tcase_add_test(tcase, bad_frames_are_skipped_and_counted);
     tcase_add_loop_test(tcase, a_status_that_makes_no_sense_empties_the_fifo, 0, 5);
     tcase_add_test(tcase, a_receiver_error_empties_the_fifo_with_the_frame_that_waits);

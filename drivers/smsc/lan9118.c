@@ -29,7 +29,11 @@ static void wake(struct vdev_lan9118_driver *driver)
 {
     if (!driver->awake) {
         driver->awake = true;
-        lan9118_put(driver, INT_EN, driver->enabled | INT_STS_SW_INT);
+        if (driver->wake != NULL) {
+            driver->wake(driver->wake_context);
+        } else {
+            lan9118_put(driver, INT_EN, driver->enabled | INT_STS_SW_INT);
+        }
     }
 }
 
@@ -149,7 +153,7 @@ static void resume(struct vdev_net *net)
     if (driver->waits && !driver->absent) {
         driver->waits = false;
         driver->enabled |= INT_STS_RSFL;
-        if (driver->awake) {
+        if (driver->awake || driver->wake != NULL) {
             lan9118_put(driver, INT_EN, driver->enabled);
         }
         wake(driver);
@@ -336,6 +340,8 @@ int vdev_lan9118_driver_init(struct vdev_lan9118_driver *driver,
     driver->net.mtu = VDEV_NET_MTU;
     driver->io = configuration->io;
     driver->clock = configuration->clock;
+    driver->wake = configuration->wake;
+    driver->wake_context = configuration->wake_context;
     driver->offset = configuration->receive_offset;
     driver->fast_forward = configuration->fast_forward;
     driver->bursts = configuration->bursts;

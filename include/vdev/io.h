@@ -59,38 +59,42 @@ VDEV_IO_DEFINE(64)
 
 /*
  * Eight registers of 32 bits in a row, in ascending order, from or to memory aligned to 4: for FIFOs
- * that are seen at as many addresses. Directly and on an ARM it is two instructions, for which the
- * registers have to be a device's own: a hypervisor that emulates them cannot decode these.
+ * that are seen at as many addresses. Returns where the memory goes on. Directly and on an ARM it is
+ * two instructions, for which the registers have to be a device's own: a hypervisor that emulates
+ * them cannot decode these.
  */
 #define VDEV_IO_BURST 8u
 
-static inline void vdev_io_read_burst(const struct vdev_io *io, uint32_t offset, uint32_t *words)
+static inline uint32_t *vdev_io_read_burst(const struct vdev_io *io, uint32_t offset,
+                                           uint32_t *words)
 {
 #if VDEV_IO_DIRECT && defined(__arm__)
-    __asm__ volatile("ldm %0, {r3-r6, r8-r10, r12}\n\tstm %1, {r3-r6, r8-r10, r12}"
-                     :
-                     : "r"(io->base + offset), "r"(words)
+    __asm__ volatile("ldm %1, {r3-r6, r8-r10, r12}\n\tstm %0!, {r3-r6, r8-r10, r12}"
+                     : "+r"(words)
+                     : "r"(io->base + offset)
                      : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "memory");
 #else
     for (unsigned i = 0; i < VDEV_IO_BURST; i++) {
-        words[i] = vdev_io_read32(io, offset + i * 4);
+        *words++ = vdev_io_read32(io, offset + i * 4);
     }
 #endif
+    return words;
 }
 
-static inline void vdev_io_write_burst(const struct vdev_io *io, uint32_t offset,
-                                       const uint32_t *words)
+static inline const uint32_t *vdev_io_write_burst(const struct vdev_io *io, uint32_t offset,
+                                                  const uint32_t *words)
 {
 #if VDEV_IO_DIRECT && defined(__arm__)
-    __asm__ volatile("ldm %1, {r3-r6, r8-r10, r12}\n\tstm %0, {r3-r6, r8-r10, r12}"
-                     :
-                     : "r"(io->base + offset), "r"(words)
+    __asm__ volatile("ldm %0!, {r3-r6, r8-r10, r12}\n\tstm %1, {r3-r6, r8-r10, r12}"
+                     : "+r"(words)
+                     : "r"(io->base + offset)
                      : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "memory");
 #else
     for (unsigned i = 0; i < VDEV_IO_BURST; i++) {
-        vdev_io_write32(io, offset + i * 4, words[i]);
+        vdev_io_write32(io, offset + i * 4, *words++);
     }
 #endif
+    return words;
 }
 
 #endif

@@ -12,7 +12,11 @@ import image
 
 # Instructions of one poll that sends, or receives, one frame of 1514 bytes.
 BOUNDS = {"send": 1300, "receive": 1300, "send-offset": 1300, "receive-offset": 1300,
-          "receive-shifted": 1300, "receive-offset-shifted": 1300}
+          "receive-shifted": 1300, "receive-offset-shifted": 1300,
+          # Eight words by two instructions; what is shifted goes word by word.
+          "burst-send": 550, "burst-receive": 550, "burst-send-offset": 550,
+          "burst-receive-offset": 550, "burst-receive-shifted": 1300,
+          "burst-receive-offset-shifted": 1300}
 
 
 class Numbers:

@@ -31,7 +31,8 @@ struct lan9118_rig {
     struct vdev_lan9118_emulator emulator;
     struct vdev_interrupt_line line;
     struct vdev_lan9118_driver driver;
-    bool more; /* poll asked to be called again */
+    bool bursts; /* of the driver; to be set between rig_emulator and rig_driver */
+    bool more;   /* poll asked to be called again */
     uint32_t polls;
 
     /* The medium: what is sent, the last of it kept, and what will arrive. */
@@ -214,6 +215,7 @@ static inline int rig_driver(struct lan9118_rig *rig, const struct vdev_io *io, 
         .interrupt_push_pull = true,
         .receive_offset = offset,
         .fast_forward = fast_forward,
+        .bursts = rig->bursts,
     };
     int status = vdev_lan9118_driver_init(&rig->driver, &configuration);
 

@@ -50,6 +50,13 @@ struct vdev_lan9118_driver_configuration {
      * emulated.
      */
     bool bursts;
+    /*
+     * Called when poll is to be called for what was submitted or asked for, and not from inside
+     * poll. May be NULL: then the controller raises its interrupt, which costs several accesses for
+     * each frame that is submitted while there is no other.
+     */
+    void (*wake)(void *context);
+    void *wake_context;
 };
 
 /* All of it is the driver's, except that `net` is what the device's user is given. */
@@ -57,6 +64,8 @@ struct vdev_lan9118_driver {
     struct vdev_net net;
     struct vdev_io io;
     const struct vdev_clock *clock;
+    void (*wake)(void *context);
+    void *wake_context;
     struct vdev_net_frame *first; /* frames to send, or NULL */
     struct vdev_net_frame *last;
     uint64_t full_since;     /* the transmit FIFO has had no room for `first` since then */
@@ -89,7 +98,8 @@ struct vdev_lan9118_driver {
 /*
  * Take over the controller, whatever state it is in: reset it and its PHY, start auto-negotiation,
  * switch both directions and its interrupt on. The line, where it is connected, means "call the
- * device's poll", which goes for what is submitted as well: it is raised then, and after init.
+ * device's poll", which goes for what is submitted as well: unless there is a `wake`, it is raised
+ * then, and after init.
  * Waits for at most 0.5 seconds, in practice about one millisecond; nothing afterwards waits.
  *
  * The link is known after some polls. A transmitter that takes nothing for a second is emptied at
