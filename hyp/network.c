@@ -23,22 +23,27 @@ enum {
     SEGMENT_BUFFERS = FRAME_BUFFERS + 2,
     ADDRESSES = 64,
     BOUNCE = 1536,
-    STEPS = 2, /* of the switch and the controller in one entry: one frame each way */
 };
 
 static struct vdev_lan9118_driver controller;
 static struct vdev_switch network;
 static struct vdev_switch_port uplink;
 static bool started;
+static bool polling; /* one step of both is being taken */
+static bool again;   /* meanwhile the switch got more to do */
 
 /* ---- the board's end ---- */
 
 static void poll_network(void)
 {
     count_wrap();
+    polling = true;
+    again = false;
+    /* First the switch: what it hands to the controller goes on in the same entry. */
     bool more = vdev_switch_poll(&network);
     more |= vdev_net_poll(&controller.net);
-    if (more && !gic_is_pending(BOARD_INTERRUPT_NETWORK)) {
+    polling = false;
+    if ((more || again) && !gic_is_pending(BOARD_INTERRUPT_NETWORK)) {
         gic_send_self(BOARD_INTERRUPT_SELF_NETWORK);
     }
 }
@@ -46,7 +51,19 @@ static void poll_network(void)
 static void wake(void *context)
 {
     (void)context;
-    schedule_work(poll_network);
+    if (polling) {
+        again = true;
+    } else {
+        schedule_work(poll_network);
+    }
+}
+
+static void wake_controller(void *context)
+{
+    (void)context;
+    if (!polling) {
+        schedule_work(poll_network);
+    }
 }
 
 static void start(const struct place *place)
@@ -60,6 +77,7 @@ static void start(const struct place *place)
         .interrupt_active_high = true,
         .interrupt_push_pull = true,
         .bursts = true,
+        .wake = wake_controller,
         .receive_offset = 2, /* as Linux' receive buffers are, unless they are merged */
     };
     const struct vdev_switch_configuration configuration = {
