@@ -30,7 +30,8 @@ uint16_t vdev_net_sum(struct vdev_cursor *cursor, size_t length, uint16_t sum);
 /*
  * One frame on its way into pieces. The fields are the segmenter's, except that `frame` is what
  * vdev_net_segmenter_next made: its buffers, length and offload; its `complete`, `owner` and `next`
- * are left alone.
+ * are left alone. Of `headers`, the first VDEV_NET_HEADER_BYTES may be changed once it has begun: no
+ * sum counts them, and all segments have them.
  */
 struct vdev_net_segmenter {
     struct vdev_net_frame frame;

@@ -44,15 +44,19 @@ size_t vdev_cursor_peek(const struct vdev_cursor *cursor, void **pointer)
 /* Move on by up to `length` bytes within one buffer; returns how many, 0 only at the end. */
 static size_t step(struct vdev_cursor *cursor, size_t length, void **pointer)
 {
-    size_t piece = vdev_cursor_peek(cursor, pointer);
     while (cursor->count != 0 && cursor->offset == cursor->buffers->length) {
         cursor->buffers++;
         cursor->count--;
         cursor->offset = 0;
     }
+    if (cursor->count == 0) {
+        return 0;
+    }
+    size_t piece = cursor->buffers->length - cursor->offset;
     if (piece > length) {
         piece = length;
     }
+    *pointer = (uint8_t *)cursor->buffers->pointer + cursor->offset;
     cursor->offset += piece;
     return piece;
 }
@@ -98,26 +102,36 @@ size_t vdev_cursor_skip(struct vdev_cursor *cursor, size_t length)
 int vdev_cursor_split(struct vdev_cursor *cursor, size_t length, struct vdev_buffer *pieces,
                       size_t maximum)
 {
-    struct vdev_cursor ahead = *cursor;
+    const struct vdev_buffer *buffer = cursor->buffers;
+    size_t left = cursor->count;
+    size_t offset = cursor->offset;
     size_t count = 0;
 
     while (length != 0) {
-        void *pointer;
-        size_t piece = step(&ahead, length, &pointer);
-        if (piece == 0) {
+        if (left == 0) {
             return VDEV_ERROR_RANGE;
+        }
+        size_t piece = buffer->length - offset;
+        if (piece == 0) {
+            buffer++;
+            left--;
+            offset = 0;
+            continue;
         }
         if (count == maximum) {
             return VDEV_ERROR_FULL;
         }
-        /* step() left the cursor in the buffer that the piece came from. */
-        uint64_t bus = ahead.buffers->bus_address;
-        if (bus != VDEV_NO_BUS_ADDRESS) {
-            bus += ahead.offset - piece;
+        if (piece > length) {
+            piece = length;
         }
-        pieces[count++] = (struct vdev_buffer){pointer, piece, bus};
+        uint64_t bus = buffer->bus_address;
+        if (bus != VDEV_NO_BUS_ADDRESS) {
+            bus += offset;
+        }
+        pieces[count++] = (struct vdev_buffer){(uint8_t *)buffer->pointer + offset, piece, bus};
+        offset += piece;
         length -= piece;
     }
-    *cursor = ahead;
+    *cursor = (struct vdev_cursor){.buffers = buffer, .count = left, .offset = offset};
     return (int)count;
 }

@@ -407,16 +407,16 @@ int vdev_net_segmenter_next(struct vdev_net_segmenter *segmenter)
     }
     segmenter->pieces[0] =
         (struct vdev_buffer){segmenter->headers, segmenter->headers_length, VDEV_NO_BUS_ADDRESS};
-    struct vdev_cursor cursor = vdev_cursor(segmenter->pieces, (size_t)count + 1);
     uint32_t length = segmenter->headers_length + payload;
     if (segmented) {
         bool first = !segmenter->begun;
         bool last = payload == segmenter->left;
         write_network(segmenter, payload);
         uint16_t sum = swapped(write_transport(segmenter, payload, first, last));
-        vdev_cursor_skip(&cursor, segmenter->headers_length);
+        struct vdev_cursor cursor = vdev_cursor(segmenter->pieces + 1, (size_t)count);
         write_checksum(segmenter, vdev_net_sum(&cursor, payload, sum));
     } else {
+        struct vdev_cursor cursor = vdev_cursor(segmenter->pieces, (size_t)count + 1);
         vdev_cursor_skip(&cursor, offload->checksum_start);
         write_checksum(segmenter, vdev_net_sum(&cursor, length - offload->checksum_start, 0));
     }

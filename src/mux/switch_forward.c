@@ -142,6 +142,8 @@ static int next_segment(struct vdev_switch_port *port)
                                           port->below != NULL ? port->bounce_pieces : port->pieces,
                                           port->below != NULL ? 2 : port->pieces_each);
         port->segmenting = status == VDEV_OK;
+        /* The header that was decided by, whatever the sender has made of it since. */
+        vdev_switch_copy_header(port->segmenter.headers, port->header);
     }
     return status == VDEV_OK ? vdev_net_segmenter_next(&port->segmenter) : status;
 }

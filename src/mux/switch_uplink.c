@@ -5,33 +5,51 @@
  */
 #include "mux/switch.h"
 
+#define HEADERS_BLOCK 32u
+
 /* ---- sending ---- */
 
 /*
- * The first `length` bytes of a segmenter's buffer list are the headers, made in memory that the
- * next segment will need; of any other frame they are the header that was checked.
+ * A segment's headers, which stand in memory that the next one will need. Copied in blocks, what is
+ * behind them as well: both ends have room for it, and blocks of one length need no call.
  */
-static size_t header_length(const struct vdev_switch_port *port, const struct vdev_net_frame *frame)
+static void copy_headers(uint8_t *to, const uint8_t *from, size_t length)
 {
-    return frame == &port->segmenter.frame ? frame->buffers[0].length : VDEV_NET_HEADER_BYTES;
+    _Static_assert(VDEV_NET_HEADERS_MAXIMUM % HEADERS_BLOCK == 0, "there is room for whole blocks");
+
+    for (size_t done = 0; done < length; done += HEADERS_BLOCK) {
+        __builtin_memcpy(__builtin_assume_aligned(to + done, 4),
+                         __builtin_assume_aligned(from + done, 4), HEADERS_BLOCK);
+    }
 }
 
-/* The slot's own headers, then the sender's buffers from there on. False: too many pieces. */
+/*
+ * The slot's own headers, then the sender's buffers from there on. False: too many pieces. What was
+ * made by the segmenter begins with all of its headers; of any other frame the header that was
+ * checked is taken, not what stands in the sender's memory now.
+ */
 static bool fill(struct vdev_switch_port *port, struct vdev_switch_slot *slot,
                  const struct vdev_net_frame *frame)
 {
     const struct vdev_buffer *from = frame->buffers;
-    size_t skip = header_length(port, frame);
-    size_t left = frame->length - skip;
+    size_t count = frame->buffer_count;
+    size_t headers = VDEV_NET_HEADER_BYTES;
+    size_t skip = VDEV_NET_HEADER_BYTES;
     struct vdev_buffer *piece = slot->pieces;
     const struct vdev_buffer *limit = piece + port->pieces_each;
 
-    if (skip > VDEV_NET_HEADER_BYTES) {
-        memcpy(slot->headers, from->pointer, skip);
+    if (frame == &port->segmenter.frame) {
+        headers = from->length;
+        copy_headers(slot->headers, port->segmenter.headers, headers);
+        from++;
+        count--;
+        skip = 0;
+    } else {
+        vdev_switch_copy_header(slot->headers, port->header);
     }
-    vdev_switch_copy_header(slot->headers, port->header);
-    *piece++ = (struct vdev_buffer){slot->headers, skip, VDEV_NO_BUS_ADDRESS};
-    for (size_t count = frame->buffer_count; count != 0 && left != 0; count--, from++) {
+    size_t left = frame->length - headers;
+    *piece++ = (struct vdev_buffer){slot->headers, headers, VDEV_NO_BUS_ADDRESS};
+    for (; count != 0 && left != 0; count--, from++) {
         if (from->length <= skip) {
             skip -= from->length;
             continue;
