@@ -38,14 +38,16 @@ static inline uint64_t memory_part(const struct vdev_memory_region *region, uint
                                    uint64_t length, bool writable, struct vdev_buffer *buffer)
 {
     uint64_t offset = address - region->guest_address;
+    size_t at = (size_t)offset;
+    size_t size = (size_t)region->length;
 
-    if (offset >= region->length || (writable && !region->writable)) {
+    if (at != offset || at >= size || (writable && !region->writable)) {
         return 0;
     }
-    if (length > region->length - offset) {
-        length = region->length - offset;
+    if (length > size - at) {
+        length = size - at;
     }
-    buffer->pointer = (uint8_t *)region->pointer + (size_t)offset;
+    buffer->pointer = (uint8_t *)region->pointer + at;
     buffer->length = (size_t)length;
     buffer->bus_address = region->bus_address == VDEV_NO_BUS_ADDRESS ? VDEV_NO_BUS_ADDRESS
                                                                      : region->bus_address + offset;

@@ -127,6 +127,19 @@ static int gather(const struct vdev_memory *memory, uint64_t address,
     return VDEV_OK;
 }
 
+/* An indirect table, if it is aligned and in one piece; else NULL. */
+static inline const void *table_of(const struct vdev_device_queue *queue, uint64_t address,
+                                   uint32_t length)
+{
+    struct vdev_buffer buffer;
+
+    if (memory_part(queue->region, address, length, false, &buffer) == length &&
+        ((address | (uintptr_t)buffer.pointer) & (sizeof(uint32_t) - 1)) == 0) {
+        return buffer.pointer;
+    }
+    return vdev_memory_pointer(queue->memory, address, length, sizeof(uint32_t), false);
+}
+
 /*
  * Follow an indirect table to its end; `left` descriptors may still come before the chain is longer
  * than the queue [VIRTIO 1.4 §2.7.5.3]. The WRITE flag of `reference` is ignored, as it must be.
@@ -144,8 +157,7 @@ static int walk_indirect(const struct vdev_device_queue *queue, struct vdev_chai
         length - 1 > UINT64_MAX - address) {
         return VDEV_ERROR_INVALID;
     }
-    const void *table =
-        vdev_memory_pointer(queue->memory, address, length, sizeof(uint32_t), false);
+    const void *table = table_of(queue, address, length);
     for (; left != 0; left--) {
         struct ring_descriptor descriptor;
         if (table != NULL) {
@@ -169,16 +181,42 @@ static int walk_indirect(const struct vdev_device_queue *queue, struct vdev_chai
     return VDEV_ERROR_INVALID;
 }
 
+/*
+ * The whole of most chains that are received into: one descriptor to be written to, in the region
+ * where the ring is. Anything else is walked, by the same copy of the descriptor.
+ */
+static inline bool is_one_writable(const struct vdev_device_queue *queue, struct vdev_chain *chain,
+                                   const struct ring_descriptor *descriptor)
+{
+    const unsigned mask = VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT;
+
+    if ((descriptor->flags & mask) != VRING_DESC_F_WRITE || descriptor->length == 0 ||
+        chain->capacity == 0 ||
+        memory_part(queue->region, descriptor->address, descriptor->length, true, chain->buffers) !=
+            descriptor->length) {
+        return false;
+    }
+    chain->readable_count = 0;
+    chain->writable_count = 1;
+    chain->readable_length = 0;
+    chain->writable_length = descriptor->length;
+    return true;
+}
+
 /* Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. */
 static int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned index)
 {
+    struct ring_descriptor descriptor = ring_load_descriptor(queue->descriptors, index);
+
     chain->id = (uint16_t)index;
+    if (is_one_writable(queue, chain, &descriptor)) {
+        return VDEV_OK;
+    }
     chain->readable_count = 0;
     chain->writable_count = 0;
     chain->readable_length = 0;
     chain->writable_length = 0;
     for (unsigned left = queue->size; left != 0; left--) {
-        struct ring_descriptor descriptor = ring_load_descriptor(queue->descriptors, index);
         if ((descriptor.flags & VRING_DESC_F_INDIRECT) != 0) {
             return walk_indirect(queue, chain, &descriptor, left);
         }
@@ -192,6 +230,7 @@ static int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain,
         if (index >= queue->size) {
             return VDEV_ERROR_CORRUPT;
         }
+        descriptor = ring_load_descriptor(queue->descriptors, index);
     }
     return VDEV_ERROR_CORRUPT; /* more descriptors than there are: a loop */
 }
