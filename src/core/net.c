@@ -27,6 +27,13 @@ static bool fields_are_sound(uint32_t length, const struct vdev_net_offload *off
 int vdev_net_check(uint32_t length, const struct vdev_net_offload *offload, uint32_t takes,
                    uint16_t mtu)
 {
+    /* What most frames are: nothing is needed, nothing is to be looked at but the length. */
+    if (offload->needs == 0 && offload->segment_size == 0) {
+        return length < VDEV_NET_HEADER_BYTES ? VDEV_ERROR_INVALID
+               : length > (uint32_t)mtu + VDEV_NET_HEADER_BYTES + VDEV_NET_TAG_BYTES
+                   ? VDEV_ERROR_RANGE
+                   : VDEV_OK;
+    }
     bool segmented = (offload->needs & SEGMENTED) != 0;
     uint32_t longest =
         segmented ? VDEV_NET_SEGMENTED_BYTES : (uint32_t)mtu + VDEV_NET_HEADER_BYTES;
