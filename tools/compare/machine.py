@@ -303,8 +303,8 @@ def system_command(files, tree, images, serials, disk, network, sleep):
         kind, _, options = serial.partition(",")
         arguments += ["-chardev", ",".join(filter(None, (kind, f"id=serial{index}", options)))]
         arguments += ["-serial", f"chardev:serial{index}"]
-    nic = f"nic,model=lan9118,macaddr={MAC_ADDRESS}"
-    arguments += [*NETWORK, "-net", f"{nic},netdev=net"] if network else ["-net", nic]
+    arguments += [*NETWORK[:-1], NETWORK[-1] + ("" if network else ",restrict=on")]
+    arguments += ["-net", f"nic,model=lan9118,netdev=net,macaddr={MAC_ADDRESS}"]
     arguments += ["-drive", f"if=sd,file={disk},format=raw,cache=writeback"]
     arguments += ["-kernel", files.hypervisor] + _load(tree, DESCRIPTION_ADDRESS)
     for path, address in images:

@@ -3,8 +3,8 @@
 """./run system: boots what a system description says. One machine's console is this terminal, the
 others' and the hypervisor's log go to files; the log's lines are shown here, too.
 
-Machine.py has QEMU's command line, description.py what becomes of the description. It measures
-nothing; Ctrl-A X ends QEMU.
+What becomes of the description is in description.py, and of that, a command line in launch.py. It
+measures nothing; Ctrl-A X ends QEMU.
 """
 
 import argparse
@@ -19,11 +19,10 @@ import time
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(SOURCE, "tools", "compare"))
 import description  # noqa: E402
+import launch  # noqa: E402
 import machine  # noqa: E402
 import workload  # noqa: E402
 
-# With these begins what the hypervisor says last when it makes no system of a description.
-REFUSALS = ("vdev: system description: ", "vdev: no system description")
 # How long its first words wait for more (s): if they end in a refusal, that line is all there is to
 # say.
 HOLD = 1.0
@@ -47,55 +46,6 @@ def parse(arguments):
     return parser.parse_args(arguments)
 
 
-def refusal(log):
-    """The line with which the hypervisor refused the description, or None."""
-    lines = log.splitlines()
-    return lines[-1] if lines and lines[-1].startswith(REFUSALS) else None
-
-
-class System:
-    """One boot of a description: its files in `directory`, and QEMU's command line."""
-
-    def __init__(self, path, build, directory):
-        self.files = machine.Files(build)
-        self.directory = directory
-        self.log = os.path.join(directory, "hypervisor.log")
-        self.description = description.Description(
-            path, os.path.join(directory, "system.dtb"), self.files
-        )
-
-    def command(self, uarts, disk, network=True, sleep=None):
-        """`uarts` are the character devices, as type and options, of the board's first and third
-        UART. Time goes on with the host's if the network's other side may be out there."""
-        if sleep is None:
-            sleep = network and self.description.has_network()
-        return machine.system_command(
-            self.files,
-            self.description.blob,
-            self.description.place(),
-            (uarts[0], f"file,path={self.log}", uarts[1]),
-            disk,
-            network,
-            sleep,
-        )
-
-    def read_log(self):
-        if not os.path.exists(self.log):
-            return ""
-        with open(self.log, errors="replace") as log:
-            return log.read()
-
-
-def uart_of(system, number):
-    """Which of the board's two console UARTs, 0 or 1, ends at the console of a machine; None if it
-    has none. As in hyp/machine.c: the second is everyone's but the first machine's, unless a
-    machine has the real UART itself."""
-    for vm, node, arrangement, driver in system.description.devices():
-        if vm == f"vm@{number}" and node == "console":
-            return 0 if number == 0 or arrangement == "vm-owned" or driver else 1
-    return None
-
-
 def follow(system, process):
     """Shows the log's lines as they come. Counters are for tools: they stay in the file."""
     shown, start = 0, time.monotonic()
@@ -105,7 +55,7 @@ def follow(system, process):
             text = system.read_log()
             if not ended:
                 text = text[: text.rfind("\n") + 1]
-            if not (shown == 0 and ended and refusal(text)):
+            if not (shown == 0 and ended and launch.refusal(text)):
                 for line in text[shown:].splitlines():
                     if not line.startswith("{"):
                         print(f"{line}\r", file=sys.stderr, flush=True)
@@ -116,7 +66,7 @@ def follow(system, process):
 
 
 def prepare(options, directory):
-    system = System(options.file, options.build, directory)
+    system = launch.System(options.file, options.build, directory)
     if f"vm@{options.console}" not in system.description.machines:
         raise description.Mistake(f"--console {options.console}: there is no vm@{options.console}")
     if options.disk is not None:
@@ -137,7 +87,7 @@ def run(options):
         workload.make_disk(disk)
     files = [os.path.join(directory, f"console-{each}.log") for each in (0, 1)]
     uarts = [f"file,path={each}" for each in files]
-    here = uart_of(system, options.console)
+    here = launch.uart_of(system, options.console)
     if here is not None:
         uarts[here] = "stdio,mux=on,signal=off"
     command = system.command(uarts, disk, not options.no_network)
@@ -158,7 +108,7 @@ def run(options):
     except KeyboardInterrupt:
         process.wait()
     shower.join()
-    said = refusal(system.read_log())
+    said = launch.refusal(system.read_log())
     if said:
         print(f"system: {options.file}: {said.removeprefix('vdev: ')}", file=sys.stderr)
         return 2
