@@ -9,6 +9,7 @@ What is there already is left as it is: a second run fetches nothing. It boots n
 import glob
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,11 +36,17 @@ MODULES = (
 )
 # What of ours goes into the guest: its part of the network's windows.
 PROGRAM = os.path.join(HERE, "..", "..", "bench", "net", "net.c")
+FLOOD = os.path.join(HERE, "..", "..", "bench", "net", "flood.c")
 COMPILER = ("arm-linux-gnueabihf-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror")
+READELF = "arm-linux-gnueabihf-readelf"
 
+# The guest that has another for its neighbour: iperf3, and what Debian has it linked with.
+NETWORK_PACKAGES = ("iperf3", "libiperf0", "libsctp1", "libssl3", "libc6", "libgcc-s1", "zlib1g")
+NETWORK_MODULES = ("virtio_mmio", "virtio_console", "virtio_net", "smsc911x", "smsc")
 
 # What lists, packages and sources take while they are unpacked, in bytes, and some to spare.
 ROOM = 500 << 20
+NETWORK_ROOM = 150 << 20
 
 
 def require_room(folder, room):
@@ -78,25 +85,87 @@ def one(pattern, what):
     return paths[0]
 
 
-def build_initramfs(build, root):
-    """Builds it anew only when something that goes into it has changed."""
-    init = os.path.join(HERE, "init")
-    modules = initramfs.modules_in_order(os.path.join(root, "lib", "modules"), MODULES)
-    busybox = one(os.path.join(root, "bin", "busybox"), "busybox")
+def fetch_network_packages(build, apt):
+    """Like fetch_packages, in a folder of its own: a build that has the kernel needs only these."""
+    root = os.path.join(build, "guest", "network-root")
+    stamp = os.path.join(build, "guest", "network-packages")
+    if os.path.exists(stamp):
+        return root
+    require_room(build, NETWORK_ROOM)
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(root)
+    files = [apt.download(package, root) for package in NETWORK_PACKAGES]
+    write(stamp, "".join(f"{name}\n" for name in files).encode())
+    return root
+
+
+def needed_libraries(program, root):
+    """Paths of the libraries that a program needs below a folder, and those need, by their names;
+    the loader that starts it is one."""
+    present = {}
+    for folder, _, names in os.walk(root):
+        present.update((name, os.path.join(folder, name)) for name in names)
+    found, open_ends = {}, [program]
+    while open_ends:
+        result = subprocess.run(
+            [READELF, "-d", "-l", open_ends.pop()], stdout=subprocess.PIPE, text=True, check=True
+        )
+        for name in re.findall(r"(?:Shared library: \[|interpreter: \S*/)([^]]+)\]", result.stdout):
+            if name not in found:
+                if name not in present:
+                    raise FileNotFoundError(f"no package of {', '.join(NETWORK_PACKAGES)} has {name}")
+                found[name] = os.path.realpath(present[name])
+                open_ends.append(found[name])
+    return found
+
+
+def compile_program(build, source):
+    program = os.path.join(build, "guest", os.path.splitext(os.path.basename(source))[0])
+    subprocess.run([*COMPILER, "-o", program, source], check=True)
+    return program
+
+
+def build_archive(build, name, init, inputs, make):
+    """An initramfs, built anew only when something that goes into it has changed: `inputs` are the
+    files, beside `init`, that `make` builds it from."""
     key = hashlib.sha256()
-    for path in (init, busybox, PROGRAM, *modules, os.path.join(HERE, "initramfs.py"), workload.__file__):
+    for path in (init, *inputs, os.path.join(HERE, "initramfs.py"), workload.__file__):
         with open(path, "rb") as file:
             key.update(file.read())
-    archive = os.path.join(build, "guest", "initramfs.cpio.gz")
+    archive = os.path.join(build, "guest", name)
     stamp = archive + ".key"
     if os.path.exists(archive) and os.path.exists(stamp) and open(stamp).read() == key.hexdigest():
         return
-    print("setup: building the initramfs", flush=True)
-    program = os.path.join(build, "guest", "net")
-    subprocess.run([*COMPILER, "-o", program, PROGRAM], check=True)
-    programs = {"busybox": busybox, "net": program}
-    write(archive, initramfs.build(programs, modules, init, {"pattern": workload.pattern()}))
+    print(f"setup: building {name}", flush=True)
+    write(archive, make())
     write(stamp, key.hexdigest().encode())
+
+
+def build_initramfs(build, root):
+    init = os.path.join(HERE, "init")
+    modules = initramfs.modules_in_order(os.path.join(root, "lib", "modules"), MODULES)
+    busybox = one(os.path.join(root, "bin", "busybox"), "busybox")
+
+    def make():
+        programs = {"busybox": busybox, "net": compile_program(build, PROGRAM)}
+        return initramfs.build(programs, modules, init, {"pattern": workload.pattern()})
+
+    build_archive(build, "initramfs.cpio.gz", init, (busybox, PROGRAM, *modules), make)
+
+
+def build_network_initramfs(build, root, network_root):
+    init = os.path.join(HERE, "init-network")
+    modules = initramfs.modules_in_order(os.path.join(root, "lib", "modules"), NETWORK_MODULES)
+    busybox = one(os.path.join(root, "bin", "busybox"), "busybox")
+    iperf3 = one(os.path.join(network_root, "usr", "bin", "iperf3"), "iperf3")
+    libraries = needed_libraries(iperf3, network_root)
+
+    def make():
+        programs = {"busybox": busybox, "iperf3": iperf3, "flood": compile_program(build, FLOOD)}
+        return initramfs.build(programs, modules, init, {}, libraries)
+
+    inputs = (busybox, iperf3, FLOOD, *modules, *libraries.values())
+    build_archive(build, "network.cpio.gz", init, inputs, make)
 
 
 def fetch_libfdt(build, apt):
@@ -135,6 +204,7 @@ def main():
         with open(one(os.path.join(root, "boot", "vmlinuz-*"), "kernel"), "rb") as file:
             write(kernel, file.read())
     build_initramfs(build, root)
+    build_network_initramfs(build, root, fetch_network_packages(build, apt))
 
 
 if __name__ == "__main__":

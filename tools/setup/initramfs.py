@@ -77,11 +77,11 @@ def modules_in_order(root, wanted):
     return order
 
 
-def build(programs, modules, init, files):
+def build(programs, modules, init, files, libraries={}):
     """The archive: programs, by the names they are to have in bin (busybox is the shell), modules,
-    init, and further files."""
+    init, further files, and libraries, by their names in lib."""
     archive = Archive()
-    for name in ("bin", "dev", "modules", "proc", "sys", "tmp"):
+    for name in ("bin", "dev", "lib", "modules", "proc", "sys", "tmp"):
         archive.directory(name)
     # Init starts before devtmpfs is mounted, and with no console at all where that is on virtio.
     archive.device("dev/console", 5, 1)
@@ -89,6 +89,9 @@ def build(programs, modules, init, files):
     for name, path in programs.items():
         with open(path, "rb") as file:
             archive.file(f"bin/{name}", file.read(), 0o755)
+    for name, path in sorted(libraries.items()):
+        with open(path, "rb") as file:
+            archive.file(f"lib/{name}", file.read(), 0o755)
     archive.link("bin/sh", "busybox")
     for module in modules:
         with open(module, "rb") as file:
