@@ -43,9 +43,11 @@ MARK_REGISTER = 0x1C130614
 
 # Physical addresses that the hypervisor's image expects things at.
 DESCRIPTION_ADDRESS = 0x88000000
+DRIVER_ADDRESS = 0x89000000
 KERNEL_ADDRESS = 0x8A000000
 INITRD_ADDRESS = 0x8C000000
 GUEST_MEMORY = 256 << 20
+DRIVER_MEMORY = 2 << 20
 # Where Linux finds things on the board itself: kernel and tree as in bench/native/native.S.
 NATIVE_MEMORY = (0x80000000, 1024 << 20)
 NATIVE_KERNEL, NATIVE_TREE, NATIVE_INITRD = 0x84000000, 0x88000000, 0x8A000000
@@ -93,12 +95,25 @@ BEAGLE_VIRTIO = {
 }
 
 
-class Arrangement:
-    """One boot: which guest, who has the devices, and which interface the guest sees of them."""
+# Where the real drivers of shared devices are: in the hypervisor, in one driver VM for all, or in one
+# for each.
+PLACEMENTS = ("hypervisor", "driver-vm", "driver-vms")
 
-    def __init__(self, name, title, interface, virtualized, devices, guest="linux"):
+
+class Arrangement:
+    """One boot: which guest, who has the devices, which interface the guest sees of them, and where
+    the drivers of those are that it shares."""
+
+    def __init__(
+        self, name, title, interface, virtualized, devices, guest="linux", placement="hypervisor"
+    ):
         self.name, self.title, self.interface = name, title, interface
         self.virtualized, self.devices, self.guest = virtualized, devices, guest
+        self.placement = placement if name in ("pure", "para") else "none"
+
+    @property
+    def has_driver_vms(self):
+        return self.placement in PLACEMENTS[1:]
 
     def interface_of(self, device):
         """As the report calls it: `device` is the report's word, console or block."""
@@ -132,6 +147,13 @@ ARRANGEMENTS = {
     "para": Arrangement("para", "para", "virtio", True, VIRTIO),
     "beagle-pure": Arrangement("pure", "beagle-pure", "board", True, BEAGLE, "beagle"),
     "beagle-para": Arrangement("para", "beagle-para", "virtio", True, BEAGLE_VIRTIO, "beagle"),
+    **{
+        f"{name}-{placement}": Arrangement(
+            *(name, f"{name}-{placement}", interface, True, devices), placement=placement
+        )
+        for name, interface, devices in (("pure", "board", BOARD), ("para", "virtio", VIRTIO))
+        for placement in PLACEMENTS[1:]
+    },
     # No part of the comparison, which has nothing native to hold it against: for ./run test.
     "omap3": Arrangement("pure", "omap3", "board", True, OMAP3),
 }
@@ -163,6 +185,7 @@ class Files:
         else:
             needed = [self.kernel, self.initrd, self.filter]
         needed += [self.hypervisor] if arrangement.virtualized else [self.guest_tree, self.native]
+        needed += [self.driver] if arrangement.has_driver_vms else []
         return next((path for path in needed if not os.path.exists(path)), None)
 
 
@@ -177,30 +200,70 @@ def compile_tree(text, path):
         raise RuntimeError(f"dtc refused {path}: {result.stderr.decode(errors='replace').strip()}")
 
 
-def description(arrangement, kernel_size, initrd_size, bootargs, network):
-    """What the hypervisor is told, as device tree source; examples/systems/ explains every
-    property. Without `network` the guest has none."""
-    nodes = ""
-    for node, (compatible, _, base, size, interrupt) in arrangement.devices.items():
-        if node == "net" and not network:
-            continue
-        line = "" if interrupt is None else f" interrupts = <{interrupt}>;"
-        if node == "net":
-            line += f" local-mac-address = [{MAC_ADDRESS.replace(':', ' ')}];"
-        nodes += f"""
-        {node} {{ compatible = "{compatible}"; arrangement = "{arrangement.of_device(compatible)}";
-            reg = <{base:#x} {size:#x}>;{line} }};"""
-    kind = f'machine = "{arrangement.guest}"; ' if arrangement.guest != "linux" else ""
-    initrd = f"initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;" if initrd_size else ""
+def _node(name, device, arrangement, more=""):
+    compatible, _, base, size, interrupt = device
+    line = "" if interrupt is None else f" interrupts = <{interrupt}>;"
+    return f"""
+        {name} {{ compatible = "{compatible}"; arrangement = "{arrangement}";
+            reg = <{base:#x} {size:#x}>;{line}{more} }};"""
+
+
+def _vm(number, properties, nodes):
+    return f"""
+    vm@{number} {{ reg = <{number} 0>; #address-cells = <1>; #size-cells = <1>;
+        {properties}{nodes}
+    }};"""
+
+
+def source(machines, measure=False):
+    """A system description's source. With `measure` the hypervisor finds its longest path, which
+    slows it down."""
+    more = " measure-longest;" if measure else ""
     return f"""/dts-v1/;
-/ {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;
-    vm@0 {{ reg = <0 0>; #address-cells = <1>; #size-cells = <1>;
-        {kind}memory = <{GUEST_MEMORY:#x}>;
-        kernel = <{KERNEL_ADDRESS:#x} {kernel_size:#x}>; {initrd}
-        bootargs = "{bootargs}";{nodes}
-    }};
+/ {{ compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;{more}{"".join(machines)}
 }};
 """
+
+
+def _drivers(arrangement, nodes, driver_size):
+    """The driver VMs of these devices, and for each device the name of its own."""
+    together = arrangement.placement == "driver-vm"
+    of = {node: 1 if together else 1 + index for index, node in enumerate(nodes)}
+    machines = [
+        _vm(
+            number,
+            f'machine = "driver"; priority = <1>; memory = <{DRIVER_MEMORY:#x}>; bootargs = "";'
+            f" kernel = <{DRIVER_ADDRESS:#x} {driver_size:#x}>;",
+            "".join(_node(node, BOARD[node], "vm-owned") for node in nodes if of[node] == number),
+        )
+        for number in sorted(set(of.values()))
+    ]
+    return machines, {node: f"vm@{number}" for node, number in of.items()}
+
+
+def description(arrangement, kernel_size, initrd_size, bootargs, work, driver_size=0, measure=False):
+    """What the hypervisor is told, as device tree source; examples/systems/ explains every
+    property. The guest has a network if it has work to do there, and driver VMs what it uses."""
+    network = "net" in work or "shell" in work
+    present = [node for node in arrangement.devices if node != "net" or network]
+    drivers, driver_of = [], {}
+    if arrangement.has_driver_vms:
+        drivers, driver_of = _drivers(arrangement, present, driver_size)
+    nodes = ""
+    for node in present:
+        device, more = arrangement.devices[node], ""
+        if node == "net":
+            more += f" local-mac-address = [{MAC_ADDRESS.replace(':', ' ')}];"
+        if node in driver_of:
+            more += f' driver-vm = "{driver_of[node]}";'
+        nodes += _node(node, device, arrangement.of_device(device[0]), more)
+    properties = f'memory = <{GUEST_MEMORY:#x}>; bootargs = "{bootargs}";'
+    properties += f" kernel = <{KERNEL_ADDRESS:#x} {kernel_size:#x}>;"
+    if arrangement.guest != "linux":
+        properties = f'machine = "{arrangement.guest}"; {properties}'
+    if initrd_size:
+        properties += f" initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;"
+    return source([_vm(0, properties, nodes), *drivers], measure)
 
 
 def _load(path, address):
@@ -238,10 +301,12 @@ def command(
     kernel=None,
     second=None,
     server=None,
+    measure=False,
 ):
     """QEMU's command line. `console` is a character device's type and options, `second` too, of the
     second console, or None; `trace` a descriptor that QEMU inherits or None; `kernel` replaces
-    Linux; `server` is the address and port, as the guest sees them, of the network's other side."""
+    Linux; `server` is the address and port, as the guest sees them, of the network's other side;
+    with `measure` the hypervisor finds its longest path."""
     arguments = ["qemu-system-arm", *FLAGS, *time_flags("net" in work), *NETWORK]
     kind, _, options = console.partition(",")
     arguments += ["-chardev", ",".join(filter(None, (kind, "id=console", options)))]
@@ -279,7 +344,9 @@ def command(
             os.path.getsize(image),
             0 if kernel else os.path.getsize(files.initrd),
             bootargs,
-            "net" in work or "shell" in work,
+            work,
+            os.path.getsize(files.driver) if arrangement.has_driver_vms else 0,
+            measure,
         ),
         tree,
     )
@@ -291,6 +358,8 @@ def command(
     arguments += _load(tree, DESCRIPTION_ADDRESS) + _load(image, KERNEL_ADDRESS)
     if not kernel:
         arguments += _load(files.initrd, INITRD_ADDRESS)
+    if arrangement.has_driver_vms:
+        arguments += _load(files.driver, DRIVER_ADDRESS)
     return arguments
 
 
