@@ -18,6 +18,7 @@ enum {
     /* TPM, TPMCR: guests have no performance monitors; TDA, TDOSA, TDRA: and no debug unit. */
     HDCR_TRAP = 1 << 6 | 1 << 5 | 1 << 9 | 1 << 10 | 1 << 11,
     MARK_OFFSET = 0x14,
+    NO_INTERRUPT = 1023,
     MARKS = 1000, /* that are written: a guest must not be able to fill the log */
 };
 #define NOT_KERNEL_NOT_USER (3u << 30) /* P, U: ... and nowhere else */
@@ -67,6 +68,40 @@ static uint64_t instructions(uint32_t counter)
     return (uint64_t)wraps[counter - COUNTER_GUEST] << 32 | low;
 }
 
+/*
+ * The longest path since the last mark, in instructions: from one entry to the next, or to the wait
+ * for an interrupt, only what runs in Hyp mode is counted. Marks are no part of it.
+ */
+static struct path {
+    uint32_t instructions; /* at its begin; of the longest, in all */
+    uint32_t interrupt;    /* what it is for: its number, or NO_INTERRUPT: a trap, ... */
+    uint32_t syndrome, address, call; /* ... with these; the call if it is one */
+} path, longest;
+bool count_paths;
+extern char measured_vectors[];
+
+void count_path(uint32_t call, bool interrupted)
+{
+    uint32_t length = cpu_read_pmxevcntr() - path.instructions; /* PMSELR: COUNTER_HYP */
+
+    if (path.instructions != 0 && length > longest.instructions) {
+        longest = path;
+        longest.instructions = length;
+    }
+    path = (struct path){.interrupt = interrupted ? gic_next() : NO_INTERRUPT,
+                         .syndrome = cpu_read_hsr(),
+                         .address = cpu_read_hpfar() << 8,
+                         .call = call};
+    path.instructions = cpu_read_pmxevcntr();
+}
+
+void count_start(void)
+{
+    if (count_paths) {
+        cpu_write_hvbar((uintptr_t)measured_vectors);
+    }
+}
+
 void count_mark(uint32_t number)
 {
     static const char *const names[COUNT_ENTRIES] = {
@@ -101,6 +136,13 @@ void count_mark(uint32_t number)
     }
     log_print("}");
     network_report();
+    if (count_paths) {
+        log_print(",\"longest\":{\"instructions\":%u,\"interrupt\":%u,\"syndrome\":%u,\"address\":%u,"
+                  "\"call\":%u}",
+                  (unsigned)longest.instructions, (unsigned)longest.interrupt,
+                  (unsigned)longest.syndrome, (unsigned)longest.address, (unsigned)longest.call);
+        path.instructions = longest.instructions = 0;
+    }
     log_print("}\n");
     excluded += instructions(COUNTER_HYP) - before;
 }

@@ -181,6 +181,9 @@ static struct vm *next_machine(void)
     while ((next = choose()) == NULL && !(nested && rang)) {
         set_alarm();
         __asm__ volatile("wfi");
+        if (count_paths) {
+            count_path(0, true);
+        }
         interrupt_handle();
         do_work();
         account();
@@ -254,5 +257,6 @@ void schedule_start(void)
     if (vm_count > 1) {
         set_alarm();
     }
+    count_start();
     guest_enter(&registers);
 }

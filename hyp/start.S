@@ -34,16 +34,34 @@ park:
     b       park
 
     .text
+    .macro  hyp_vectors name, trap, interrupt
     .balign 32
-vectors:
+\name:
     b       park                    @ reset: not used in Hyp mode
     b       fault_undefined
     b       fault_call
     b       fault_prefetch
     b       fault_data
-    b       guest_trap
-    b       guest_interrupt
+    b       \trap
+    b       \interrupt
     b       park                    @ FIQ: none is routed here
+    .endm
+
+    .global measured_vectors
+    hyp_vectors vectors, guest_trap, guest_interrupt
+    hyp_vectors measured_vectors, measured_trap, measured_interrupt @ for count.c alone
+
+    .macro  measured name, then, interrupt
+\name:
+    push    {r0-r3, r12, lr}
+    mov     r1, #\interrupt
+    bl      count_path
+    pop     {r0-r3, r12, lr}
+    b       \then
+    .endm
+
+    measured measured_trap, guest_trap, 0
+    measured measured_interrupt, guest_interrupt, 1
 
 guest_trap:
     push    {r0-r12, lr}

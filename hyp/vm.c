@@ -387,6 +387,7 @@ void vm_build(void)
     if (vdev_fdt_open(&description, blob, DESCRIPTION_SIZE, &error) != 0) {
         log_stop("vdev: no system description at %x: %s", BOARD_DESCRIPTION, error.reason);
     }
+    count_paths = has(0, "measure-longest");
     int first = vdev_fdt_find(&description, "/vm@0");
     if (first < 0) {
         mistake();
