@@ -57,8 +57,9 @@ static void read_words(struct vdev_io io, struct loose_word *to, size_t count)
     }
 }
 
-/* The same, for a multiple of VDEV_IO_BURST words, to an aligned place; returns its end. */
-static uint8_t *read_bursts(struct vdev_io io, uint8_t *to, size_t count)
+/* The same, for a multiple of VDEV_IO_BURST words, to an aligned place; returns its end. Not
+ * inline: a burst needs nearly all registers, and around it others are wanted. */
+static __attribute__((noinline)) uint8_t *read_bursts(struct vdev_io io, uint8_t *to, size_t count)
 {
     uint32_t *at = (uint32_t *)(void *)to;
 

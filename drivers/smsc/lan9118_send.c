@@ -26,20 +26,31 @@
 
 typedef const uint32_t __attribute__((may_alias)) buffer_word;
 
+/*
+ * A multiple of VDEV_IO_BURST words, four bursts at a time: with one, as many instructions count as
+ * move data. Not inline: a burst needs nearly all registers, and around it others are wanted.
+ */
+static __attribute__((noinline)) void write_bursts(struct vdev_io io, const uint32_t *from,
+                                                   size_t count)
+{
+    for (; count >= 4 * VDEV_IO_BURST; count -= 4 * VDEV_IO_BURST) {
+        from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+        from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+        from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+        from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+    }
+    for (; count != 0; count -= VDEV_IO_BURST) {
+        from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
+    }
+}
+
 /* The accessor is passed as a copy: no store can be taken to change it. */
 static void write_words(struct vdev_io io, bool bursts, buffer_word *from, size_t count)
 {
-    if (bursts) {
-        /* Four at a time: with one, as many instructions count as move data. */
-        for (; count >= 4 * VDEV_IO_BURST; count -= 4 * VDEV_IO_BURST) {
-            from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
-            from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
-            from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
-            from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
-        }
-        for (; count >= VDEV_IO_BURST; count -= VDEV_IO_BURST) {
-            from = vdev_io_write_burst(&io, TX_DATA_FIFO, from);
-        }
+    if (bursts && count >= VDEV_IO_BURST) {
+        write_bursts(io, from, count & ~(size_t)(VDEV_IO_BURST - 1));
+        from += count & ~(size_t)(VDEV_IO_BURST - 1);
+        count &= VDEV_IO_BURST - 1;
     }
     for (; count >= 16; count -= 16, from += 16) {
         uint32_t a = from[0], b = from[1], c = from[2], d = from[3];

@@ -38,9 +38,10 @@ static uint16_t fold(uint32_t sum)
 /*
  * The sum of whole words, 32 bits with the carries added in at the bottom. C has no carry: GCC
  * makes four instructions of a word, where the ARM needs not much more than one, and a frame has
- * hundreds of them: four blocks at a time, then one, then words.
+ * hundreds of them: four blocks at a time, then one, then words. Not inline: it needs nearly all
+ * registers, and around it others are wanted.
  */
-static uint32_t sum_words(const uint8_t *at, const uint8_t *end)
+static __attribute__((noinline)) uint32_t sum_words(const uint8_t *at, const uint8_t *end)
 {
 #if defined(__arm__) && !defined(__thumb__)
     const uint8_t *fours = at + ((size_t)(end - at) & ~(size_t)(4 * BLOCK_BYTES - 1));

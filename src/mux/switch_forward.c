@@ -168,7 +168,10 @@ static bool segment_step(struct vdev_switch *self, struct vdev_switch_port *port
         made = true;
     }
     uint32_t before = port->segment_to;
-    uint32_t left = give_all(self, port, before & self->guests, &port->segmenter.frame);
+    uint32_t left = 0;
+    if ((before & self->guests) != 0) {
+        left = give_all(self, port, before & self->guests, &port->segmenter.frame);
+    }
     for (uint32_t to = before & self->uplinks; to != 0; to &= to - 1) {
         struct vdev_switch_port *uplink = vdev_switch_first(self, to);
         if (vdev_switch_send(self, port, uplink, &port->segmenter.frame, false) ==
