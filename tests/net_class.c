@@ -140,11 +140,14 @@ END_TEST
 
 START_TEST(reasons_of_errors)
 {
-    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_RANGE), VDEV_NET_DROP_LONG);
-    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_INVALID), VDEV_NET_DROP_SHORT);
-    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_UNSUPPORTED), VDEV_NET_DROP_OFFLOAD);
-    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_FULL), VDEV_NET_DROP_FULL);
-    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_ABSENT), VDEV_NET_DROP_NO_LINK);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_RANGE, 0), VDEV_NET_DROP_LONG);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_INVALID, 0), VDEV_NET_DROP_SHORT);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_INVALID, VDEV_NET_CHECKSUM),
+                     VDEV_NET_DROP_OFFLOAD);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_RANGE, VDEV_NET_TCP4), VDEV_NET_DROP_LONG);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_UNSUPPORTED, 0), VDEV_NET_DROP_OFFLOAD);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_FULL, 0), VDEV_NET_DROP_FULL);
+    ck_assert_int_eq(vdev_net_drop_of(VDEV_ERROR_ABSENT, 0), VDEV_NET_DROP_NO_LINK);
 }
 END_TEST
 

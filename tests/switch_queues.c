@@ -177,17 +177,22 @@ START_TEST(what_an_uplink_refuses_is_counted_there_and_done_with)
     static const struct {
         int status;
         enum vdev_net_drop reason;
-    } refusals[] = {{VDEV_ERROR_RANGE, VDEV_NET_DROP_LONG},
-                    {VDEV_ERROR_ABSENT, VDEV_NET_DROP_NO_LINK},
-                    {VDEV_ERROR_INVALID, VDEV_NET_DROP_SHORT}};
-    struct rig_uplink *uplink = rig_add_uplink(&rig, 0, 0);
+        uint8_t needs;
+    } refusals[] = {{VDEV_ERROR_RANGE, VDEV_NET_DROP_LONG, 0},
+                    {VDEV_ERROR_ABSENT, VDEV_NET_DROP_NO_LINK, 0},
+                    {VDEV_ERROR_INVALID, VDEV_NET_DROP_SHORT, 0},
+                    {VDEV_ERROR_INVALID, VDEV_NET_DROP_OFFLOAD, VDEV_NET_CHECKSUM}};
+    struct rig_uplink *uplink = rig_add_uplink(&rig, VDEV_NET_CHECKSUM, 0);
     struct vdev_switch_guest_configuration with = rig_guest_default(&rig);
     with.pass_through = _i != 0;
     struct rig_guest *guest = rig_add_guest(&rig, &with, 0);
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         uplink->refusal = refusals[i].status;
         struct rig_frame *frame = frame_to(outside, address(0));
+        frame->frame.offload.needs = refusals[i].needs;
+        frame->frame.offload.checksum_start = 34;
+        frame->frame.offload.checksum_offset = 6;
         ck_assert_int_eq(rig_submit(guest, frame), VDEV_OK);
         rig_settle(&rig);
         ck_assert(!frame->busy);

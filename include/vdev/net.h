@@ -200,8 +200,11 @@ struct vdev_net {
 int vdev_net_check(uint32_t length, const struct vdev_net_offload *offload, uint32_t takes,
                    uint16_t mtu);
 
-/* The reason to count for an error of vdev_net_check or of submit. */
-enum vdev_net_drop vdev_net_drop_of(int status);
+/*
+ * The reason to count for an error of vdev_net_check or of submit, by what the frame `needs`: one
+ * that is invalid and needs nothing is shorter than it says, of any other the fields are to blame.
+ */
+enum vdev_net_drop vdev_net_drop_of(int status, uint32_t needs);
 
 static inline bool vdev_net_is_group(const uint8_t *address) /* multicast or broadcast */
 {

@@ -139,8 +139,9 @@ static enum vdev_net_drop send(struct vdev_net_backend *backend, struct vdev_net
             return VDEV_NET_DROP_REASONS;
         }
     }
-    /* It has a header: what is invalid are its fields. */
-    return *status == VDEV_ERROR_INVALID ? VDEV_NET_DROP_OFFLOAD : vdev_net_drop_of(*status);
+    /* It has a header, and is as long as its chain: what is invalid are its fields. */
+    return *status == VDEV_ERROR_INVALID ? VDEV_NET_DROP_OFFLOAD
+                                         : vdev_net_drop_of(*status, frame->offload.needs);
 }
 
 /* False: the class is full, and the chain is to stay in the ring. */

@@ -47,13 +47,13 @@ int vdev_net_check(uint32_t length, const struct vdev_net_offload *offload, uint
     return (offload->needs & ~takes) == 0 ? VDEV_OK : VDEV_ERROR_UNSUPPORTED;
 }
 
-enum vdev_net_drop vdev_net_drop_of(int status)
+enum vdev_net_drop vdev_net_drop_of(int status, uint32_t needs)
 {
     switch (status) {
     case VDEV_ERROR_RANGE:
         return VDEV_NET_DROP_LONG;
     case VDEV_ERROR_INVALID:
-        return VDEV_NET_DROP_SHORT;
+        return needs == 0 ? VDEV_NET_DROP_SHORT : VDEV_NET_DROP_OFFLOAD;
     case VDEV_ERROR_UNSUPPORTED:
         return VDEV_NET_DROP_OFFLOAD;
     case VDEV_ERROR_FULL:

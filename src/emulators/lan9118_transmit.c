@@ -179,7 +179,7 @@ static int submit_next(struct vdev_lan9118_emulator *self)
                 return status;
             }
             if (!submitted) {
-                self->sent.dropped[vdev_net_drop_of(status)]++;
+                self->sent.dropped[vdev_net_drop_of(status, 0)]++;
             }
         }
     } else {

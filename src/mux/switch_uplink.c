@@ -7,6 +7,10 @@
 
 #define HEADERS_BLOCK 32u
 
+struct __attribute__((may_alias)) block {
+    uint32_t words[HEADERS_BLOCK / 4];
+};
+
 /* ---- sending ---- */
 
 /*
@@ -18,8 +22,7 @@ static void copy_headers(uint8_t *to, const uint8_t *from, size_t length)
     _Static_assert(VDEV_NET_HEADERS_MAXIMUM % HEADERS_BLOCK == 0, "there is room for whole blocks");
 
     for (size_t done = 0; done < length; done += HEADERS_BLOCK) {
-        __builtin_memcpy(__builtin_assume_aligned(to + done, 4),
-                         __builtin_assume_aligned(from + done, 4), HEADERS_BLOCK);
+        *(struct block *)(void *)(to + done) = *(const struct block *)(const void *)(from + done);
     }
 }
 
@@ -76,14 +79,11 @@ static bool fill(struct vdev_switch_port *port, struct vdev_switch_slot *slot,
     return left == 0;
 }
 
-static inline enum vdev_switch_result count_sent(struct vdev_switch_port *uplink, uint32_t length,
-                                                 int status)
+/* Not sent, for good. */
+static enum vdev_switch_result refused(struct vdev_switch_port *uplink,
+                                       const struct vdev_net_frame *frame, int status)
 {
-    if (status == VDEV_OK) {
-        vdev_net_count(&uplink->net.sent, length);
-    } else {
-        uplink->net.sent.dropped[vdev_net_drop_of(status)]++;
-    }
+    uplink->net.sent.dropped[vdev_net_drop_of(status, frame->offload.needs)]++;
     return VDEV_SWITCH_DONE;
 }
 
@@ -97,16 +97,17 @@ enum vdev_switch_result vdev_switch_send(struct vdev_switch *self, struct vdev_s
     uint32_t index = (uint32_t)__builtin_ctz(port->slots_free);
     struct vdev_switch_slot *slot = &port->slots[index];
     if (!fill(port, slot, frame)) {
-        return count_sent(uplink, frame->length, VDEV_ERROR_INVALID);
+        uplink->net.sent.dropped[VDEV_NET_DROP_SHORT]++;
+        return VDEV_SWITCH_DONE;
     }
     int status = vdev_net_submit(uplink->below, &slot->frame);
     if (status == VDEV_ERROR_FULL) {
         return VDEV_SWITCH_BLOCKED;
     }
     if (status != VDEV_OK) {
-        return count_sent(uplink, frame->length, status);
+        return refused(uplink, frame, status);
     }
-    count_sent(uplink, frame->length, status);
+    vdev_net_count(&uplink->net.sent, frame->length);
     port->slots_free &= ~(1u << index);
     slot->origin = port->current;
     slot->status = VDEV_OK;
@@ -129,9 +130,9 @@ enum vdev_switch_result vdev_switch_pass(struct vdev_switch *self, struct vdev_s
 
     if (status != VDEV_OK) {
         frame->next = next;
-        return status == VDEV_ERROR_FULL ? VDEV_SWITCH_BLOCKED : count_sent(uplink, length, status);
+        return status == VDEV_ERROR_FULL ? VDEV_SWITCH_BLOCKED : refused(uplink, frame, status);
     }
-    count_sent(uplink, length, status);
+    vdev_net_count(&uplink->net.sent, length);
     vdev_switch_take_out(self, port, next);
     return VDEV_SWITCH_PASSED;
 }
