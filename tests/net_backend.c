@@ -90,6 +90,13 @@ START_TEST(merging_is_not_offered_without_a_place_for_it)
     ck_assert_int_eq(vdev_net_backend_init(&backend, &with), VDEV_OK);
     machine_connect(&machine, &backend.device);
     ck_assert_uint_eq(offered() & MERGES, 0);
+    /* Nor are frames that no single buffer of the usual length holds; checksums are. */
+    ck_assert_uint_eq(offered() & RECEIVES, FEATURE(VIRTIO_NET_F_GUEST_CSUM));
+    /* With a place for it, all of them are. */
+    with.receive_chain_count = 2;
+    ck_assert_int_eq(vdev_net_backend_init(&backend, &with), VDEV_OK);
+    machine_connect(&machine, &backend.device);
+    ck_assert_uint_eq(offered() & (MERGES | RECEIVES), MERGES | RECEIVES);
 }
 END_TEST
 
