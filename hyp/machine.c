@@ -241,7 +241,7 @@ static void pure_disk(const struct place *place)
     struct vdev_pl181_emulator *pl181 = vm_allocate(sizeof *pl181);
 
     const struct vdev_pl181_emulator_configuration configuration = {
-        .block = front != NULL ? &front->block : card(place),
+        .block = front != NULL ? &front->block_frontend.block : card(place),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
         .buffer = front != NULL ? front_allocate(front, CARD_BUFFER) : vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,
