@@ -48,27 +48,19 @@ static struct vdev_driver_queue_memory queue(struct front *front, uint16_t size)
 
 /* ---- block: an emulator's buffer is shared memory too, so that nothing is copied ---- */
 
-static int submit(struct vdev_block *block, struct vdev_block_request *request)
+static int submit_block(struct vdev_block *block, struct vdev_block_request *request)
 {
-    struct front *front = (struct front *)((char *)block - offsetof(struct front, block));
+    struct front *front = (struct front *)((char *)block - offsetof(struct front, block_frontend));
     struct vdev_buffer *buffers = (struct vdev_buffer *)request->buffers;
 
     for (size_t i = 0; i < request->buffer_count; i++) {
         buffers[i].bus_address = (uintptr_t)buffers[i].pointer;
     }
-    return vdev_block_submit(&front->block_frontend.block, request);
-}
-
-static bool poll(struct vdev_block *block)
-{
-    struct front *front = (struct front *)((char *)block - offsetof(struct front, block));
-
-    return vdev_block_poll(&front->block_frontend.block);
+    return front->submit_block(block, request);
 }
 
 static int start_block(struct front *front, struct vdev_virtio_driver *transport)
 {
-    static const struct vdev_block_operations operations = {.submit = submit, .poll = poll};
     const struct vdev_block_frontend_configuration configuration = {
         .transport = transport,
         .clock = &link_clock,
@@ -83,8 +75,13 @@ static int start_block(struct front *front, struct vdev_virtio_driver *transport
     };
     int status = vdev_block_frontend_init(&front->block_frontend, &configuration);
 
-    front->block.operations = &operations;
-    front->block.information = front->block_frontend.block.information;
+    if (status != VDEV_OK) {
+        return status;
+    }
+    front->block = *front->block_frontend.block.operations;
+    front->submit_block = front->block.submit;
+    front->block.submit = submit_block;
+    front->block_frontend.block.operations = &front->block;
     return status;
 }
 
@@ -108,6 +105,44 @@ static int start_console(struct front *front, struct vdev_virtio_driver *transpo
     return vdev_console_frontend_init(&front->console_frontend, &configuration);
 }
 
+/* A frame lies in the emulator, which nobody else is to see: it is copied. */
+static void sent(struct vdev_net_frame *frame, int status)
+{
+    struct front_frame *copy = (struct front_frame *)(void *)frame;
+    struct vdev_net_frame *origin = copy->origin;
+
+    copy->origin = NULL;
+    origin->complete(origin, status);
+}
+
+static int submit_net(struct vdev_net *net, struct vdev_net_frame *frame)
+{
+    struct front *front = (struct front *)((char *)net - offsetof(struct front, net_frontend));
+    struct front_frame *copy = front->frames;
+    struct vdev_cursor cursor = vdev_cursor(frame->buffers, frame->buffer_count);
+
+    if (frame->length > FRAME_BYTES) {
+        return VDEV_ERROR_RANGE;
+    }
+    for (unsigned i = 0; copy->origin != NULL; copy++) {
+        if (++i == FRAMES) {
+            return VDEV_ERROR_FULL;
+        }
+    }
+    vdev_cursor_read(&cursor, copy->buffer.pointer, frame->length);
+    copy->buffer.length = frame->length;
+    copy->frame = (struct vdev_net_frame){
+        .buffers = &copy->buffer,
+        .buffer_count = 1,
+        .length = frame->length,
+        .offload = frame->offload,
+        .complete = sent,
+    };
+    int status = front->submit_net(net, &copy->frame);
+    copy->origin = status == VDEV_OK ? frame : NULL;
+    return status;
+}
+
 static int start_network(struct front *front, struct vdev_virtio_driver *transport)
 {
     const struct vdev_net_frontend_configuration configuration = {
@@ -128,7 +163,20 @@ static int start_network(struct front *front, struct vdev_virtio_driver *transpo
         .timeout_nanoseconds = PATIENCE,
     };
 
-    return vdev_net_frontend_init(&front->net_frontend, &configuration);
+    int status = vdev_net_frontend_init(&front->net_frontend, &configuration);
+
+    if (status != VDEV_OK) {
+        return status;
+    }
+    front->frames = vm_allocate(FRAMES * sizeof *front->frames);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        front->frames[i].buffer = shared(front, FRAME_BYTES);
+    }
+    front->net = *front->net_frontend.net.operations;
+    front->submit_net = front->net.submit;
+    front->net.submit = submit_net;
+    front->net_frontend.net.operations = &front->net;
+    return VDEV_OK;
 }
 
 int front_start(struct front *front, uint32_t kind, struct vdev_virtio_driver *transport)

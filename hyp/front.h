@@ -13,11 +13,29 @@
 
 #define FRONT_MEMORY 0x40000u /* bytes, shared with the driver VM */
 
+/* A frame on its way down, in shared memory. */
+struct front_frame {
+    struct vdev_net_frame frame;
+    struct vdev_net_frame *origin; /* NULL: free */
+    struct vdev_buffer buffer;
+};
+
 struct front {
     uint32_t kind;
     uint32_t memory; /* where it is */
     uint32_t left;   /* of it, not used yet */
-    struct vdev_block block;
+    /* The front-ends' own operations, but for submit. */
+    union {
+        struct {
+            struct vdev_block_operations block;
+            int (*submit_block)(struct vdev_block *block, struct vdev_block_request *request);
+        };
+        struct {
+            struct vdev_net_operations net;
+            int (*submit_net)(struct vdev_net *net, struct vdev_net_frame *frame);
+            struct front_frame *frames;
+        };
+    };
     union {
         struct vdev_block_frontend block_frontend;
         struct vdev_console_frontend console_frontend;

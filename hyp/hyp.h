@@ -182,6 +182,7 @@ struct vm {
     uint32_t ram_address;  /* guest physical */
     uint32_t ram_size;     /* bytes, a multiple of 2 MiB */
     uint32_t ram_physical; /* where it really is */
+    uint32_t shared_offset, shared_size; /* what of it driver VMs may see */
     struct vdev_bus_window windows[VM_WINDOWS];
     unsigned window_count;
     uint32_t lines_taken[BOARD_INTERRUPTS / 32];
@@ -195,8 +196,9 @@ struct vm {
     const char *name;
     unsigned number;
     uint32_t reports;     /* of its own that were logged */
-    bool driver;          /* is a driver VM: what it is told, ... */
-    struct hyp_boot boot; /* ... for which `tree` is the place */
+    bool driver;          /* serves others */
+    bool bare;            /* is told, instead of a tree, ... */
+    struct hyp_boot boot; /* ... this */
     struct context context;
     /* Scheduling: schedule.c */
     uint8_t state;

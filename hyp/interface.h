@@ -36,8 +36,8 @@ struct hyp_boot_device {
 };
 
 /*
- * One virtual device that the VM is to serve: by messages (vdev/virtio_message.h, device number 0)
- * for rings in the client's memory. Addresses are the VM's own: registers below 0x40000000, memory
+ * One virtual device that the VM is to serve, or that is served for it: by messages
+ * (vdev/virtio_message.h, device number 0), for rings in the client's memory. Addresses are the VM's own: registers below 0x40000000, memory
  * from there on. Several links of one kind share the device of that kind, of which there is one.
  */
 struct hyp_boot_link {
@@ -45,10 +45,12 @@ struct hyp_boot_link {
     uint32_t out, in;   /* the FIFOs, as the VM sees them: it writes `out` */
     uint32_t capacity;  /* messages in each */
     uint32_t interrupt; /* the GIC's number of the doorbell: edge-triggered */
-    uint32_t guest_address, window, length; /* of the client's memory, what is shared, and where */
+    /* Of the client's memory, what is shared, and, for who serves, where it is. */
+    uint32_t guest_address, window, length;
     uint32_t first_sector, sectors; /* a disk: its part of the device; 0 sectors: all the rest */
     uint32_t merges;                /* a network: receive buffers are offered to be merged */
     char name[16];                  /* the client's, terminated: shown where consoles are switched */
+    uint32_t serves;                /* 1: to be served by this VM; 0: for a front-end of this VM */
 };
 
 /* In the VM's memory; its address is in r2 when the VM is entered, in SVC mode, MMU off. */

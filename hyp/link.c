@@ -31,7 +31,9 @@ struct link {
     uint32_t kind;
     uint32_t first_sector, sectors; /* a disk's partition */
     bool merges;
-    uint32_t number; /* as the driver VM calls it */
+    bool native;            /* the client speaks messages itself */
+    uint32_t number;        /* as the driver VM calls it, ... */
+    uint32_t client_number; /* ... and such a client */
     struct vdev_interrupt_line line;
     struct vdev_message_link messages;
     struct vdev_virtio_message_driver_bus bus;
@@ -71,9 +73,10 @@ bool link_build(const struct place *place, uint32_t kind, void (*build)(const st
     link->driver_name = driver;
     link->kind = kind;
     link->build = build;
+    link->native = !vm_has(place, "reg");
     link->merges = vm_has(place, "merge-receive-buffers");
     vm_numbers(place, "partition", &link->first_sector, &link->sectors);
-    if (build != NULL) {
+    if (build != NULL || link->native) {
         return true;
     }
     link->line = vm_line(place);
@@ -83,13 +86,17 @@ bool link_build(const struct place *place, uint32_t kind, void (*build)(const st
 
 /* ---- doorbells ---- */
 
+static void ring_machine(struct vm *vm, uint32_t number)
+{
+    vdev_gic_distributor_set_line(&vm->distributor, DOORBELL + number, true);
+    vdev_gic_distributor_set_line(&vm->distributor, DOORBELL + number, false);
+}
+
 static void ring(void *context)
 {
     struct link *link = context;
-    struct vdev_gic_distributor *distributor = &link->driver->distributor;
 
-    vdev_gic_distributor_set_line(distributor, DOORBELL + link->number, true);
-    vdev_gic_distributor_set_line(distributor, DOORBELL + link->number, false);
+    ring_machine(link->driver, link->number);
 }
 
 static void check_deadlines(void);
@@ -97,6 +104,9 @@ static void late(void);
 
 static void look(struct link *link)
 {
+    if (link->native) {
+        return;
+    }
     while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
     }
     if (link->build != NULL) {
@@ -125,7 +135,7 @@ static void check_deadlines(void)
 
     for (uint32_t i = 0; i < link_count; i++) {
         uint64_t deadline;
-        if (links[i].build == NULL && vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
+        if (links[i].build == NULL && !links[i].native && vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
             first = deadline;
         }
     }
@@ -135,8 +145,16 @@ static void check_deadlines(void)
 bool link_doorbell(struct vm *vm, uint32_t number)
 {
     for (uint32_t i = 0; i < link_count; i++) {
-        if (links[i].driver == vm && links[i].number == number) {
-            look(&links[i]);
+        struct link *link = &links[i];
+        if (link->driver == vm && link->number == number) {
+            if (link->native) {
+                ring_machine(link->client, link->client_number);
+            }
+            look(link);
+            return true;
+        }
+        if (link->native && link->client == vm && link->client_number == number) {
+            ring(link);
             return true;
         }
     }
@@ -146,9 +164,13 @@ bool link_doorbell(struct vm *vm, uint32_t number)
 void link_fail(struct vm *driver)
 {
     for (uint32_t i = 0; i < link_count; i++) {
-        if (links[i].driver == driver) {
-            links[i].messages.error = VDEV_ERROR_CORRUPT;
-            look(&links[i]);
+        struct link *link = &links[i];
+        if (link->driver == driver && link->native) {
+            vdev_message_fifo_close(pages[i] + vdev_message_fifo_bytes(CAPACITY), CAPACITY);
+            ring_machine(link->client, link->client_number);
+        } else if (link->driver == driver) {
+            vdev_message_link_close(&link->messages);
+            look(link);
         }
     }
 }
@@ -196,14 +218,35 @@ static uint32_t window_of(struct link *link)
             before++;
         }
     }
-    if (before == WINDOWS_MAXIMUM || link->client->ram_size > WINDOW) {
+    if (before == WINDOWS_MAXIMUM || link->client->shared_size > WINDOW) {
         vm_refuse(&link->place, "more memory of clients than a driver VM can see");
     }
     uint32_t window = WINDOWS + before * WINDOW;
-    stage2_share(link->driver, window, link->client->ram_physical, link->client->ram_size);
-    log_print("vdev: %s sees %u KiB of %s\n", link->driver->name,
-              (unsigned)(link->client->ram_size / 1024), link->client->name);
+    stage2_share(link->driver, window, link->client->ram_physical + link->client->shared_offset,
+                 link->client->shared_size);
+    log_print("vdev: %s sees %u KiB of %s, from %x on\n", link->driver->name,
+              (unsigned)(link->client->shared_size / 1024), link->client->name,
+              (unsigned)(link->client->ram_address + link->client->shared_offset));
     return window;
+}
+
+/* The client's side of a link that it speaks itself. */
+static void connect_native(struct link *link, uint8_t *page)
+{
+    struct hyp_boot *boot = &link->client->boot;
+
+    if (!link->client->bare || boot->link_count == HYP_BOOT_LINKS) {
+        vm_refuse(&link->place, "only bare machines have devices without registers, and not so many");
+    }
+    link->client_number = boot->link_count++;
+    uint32_t address = PAGES + link->client_number * PAGE;
+    stage2_share(link->client, address, (uint32_t)page, PAGE);
+    struct hyp_boot_link *mine = &boot->links[link->client_number];
+    *mine = link->driver->boot.links[link->number];
+    mine->serves = 0;
+    mine->out = address;
+    mine->in = address + (uint32_t)vdev_message_fifo_bytes(CAPACITY);
+    mine->interrupt = DOORBELL + link->client_number;
 }
 
 static void connect(struct link *link, uint8_t *page)
@@ -219,10 +262,14 @@ static void connect(struct link *link, uint8_t *page)
     };
 
     link->driver = vm_find(link->driver_name);
-    if (link->driver == NULL || !link->driver->driver || link->driver == link->client) {
+    if (link->driver == NULL || !link->driver->bare || link->driver == link->client) {
         vm_refuse(&link->place, "driver-vm names no other machine that is a driver VM");
     }
     struct hyp_boot *boot = &link->driver->boot;
+    if (boot->link_count == HYP_BOOT_LINKS) {
+        vm_refuse(&link->place, "one device of a driver VM too many");
+    }
+    link->driver->driver = true;
     link->number = boot->link_count;
     uint32_t address = PAGES + link->number * PAGE;
     boot->links[link->number] = (struct hyp_boot_link){
@@ -231,9 +278,10 @@ static void connect(struct link *link, uint8_t *page)
         .in = address,
         .capacity = CAPACITY,
         .interrupt = DOORBELL + link->number,
-        .guest_address = link->client->ram_address,
+        .guest_address = link->client->ram_address + link->client->shared_offset,
         .window = window_of(link),
-        .length = link->client->ram_size,
+        .length = link->client->shared_size,
+        .serves = 1,
         .first_sector = link->first_sector,
         .sectors = link->sectors,
         .merges = link->merges,
@@ -247,6 +295,10 @@ static void connect(struct link *link, uint8_t *page)
     }
     boot->link_count++;
     stage2_share(link->driver, address, (uint32_t)page, PAGE);
+    if (link->native) {
+        connect_native(link, page);
+        return;
+    }
     vm_check(vdev_message_link_init(&link->messages, &configuration), &link->place);
     vdev_virtio_message_driver_bus_init(&link->bus, &link->messages, &wait);
     if (link->build == NULL) {
@@ -290,7 +342,7 @@ void link_connect(void)
         connect(&links[i], pages[i]);
     }
     for (unsigned i = 0; i < vm_count; i++) {
-        if (vms[i].driver) {
+        if (vms[i].bare) {
             vms[i].boot.magic = HYP_BOOT_MAGIC;
             memcpy((void *)(vms[i].ram_physical + vms[i].tree - vms[i].ram_address), &vms[i].boot,
                    sizeof vms[i].boot);

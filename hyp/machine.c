@@ -241,7 +241,7 @@ static void pure_disk(const struct place *place)
     struct vdev_pl181_emulator *pl181 = vm_allocate(sizeof *pl181);
 
     const struct vdev_pl181_emulator_configuration configuration = {
-        .block = front != NULL ? &front->block : card(place),
+        .block = front != NULL ? &front->block_frontend.block : card(place),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
         .buffer = front != NULL ? front_allocate(front, CARD_BUFFER) : vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,
@@ -280,6 +280,9 @@ const struct device_kind machine_kinds[] = {
     {"net", "smsc,lan9118", "vm-owned", own_network, true, VDEV_GUEST_LAN9118},
     {"net", "smsc,lan9118", "pure", pure_network, true, VDEV_GUEST_LAN9118},
     {"net", "virtio,mmio", "para", para_network, true, VDEV_GUEST_VIRTIO_MMIO},
+    {"console", "vdev,message", "para", para_console, .in_tree = false},
+    {"disk", "vdev,message", "para", para_disk, .in_tree = false},
+    {"net", "vdev,message", "para", para_network, .in_tree = false},
     {"console", "ti,omap3-uart", "pure", beagle_uart, .in_tree = false},
     {"second-console", "ti,omap3-uart", "pure", beagle_second_uart, true, VDEV_GUEST_OMAP3_UART},
     {"timer", "ti,omap3430-timer", "pure", beagle_timer, .in_tree = false},

@@ -189,10 +189,11 @@ static void check_place(const struct place *place, bool pages)
 
 static void build_device(int node)
 {
+    const bool registers = has(node, "reg");
     const struct place place = {
         .node = node,
-        .address = number(node, "reg", 0),
-        .length = number(node, "reg", 1),
+        .address = registers ? number(node, "reg", 0) : 0,
+        .length = registers ? number(node, "reg", 1) : 0,
         .interrupt = has(node, "interrupts") ? number(node, "interrupts", 0) : 0,
     };
     const char *arrangement;
@@ -227,7 +228,9 @@ static void build_device(int node)
         refuse_node(node, "one device too many");
     }
     built[built_count++] = kind;
-    check_place(&place, same(arrangement, "vm-owned"));
+    if (registers || !same(kind->compatible, "vdev,message")) {
+        check_place(&place, same(arrangement, "vm-owned"));
+    }
     kind->build(&place);
     if (kind->in_tree) {
         if (guest_device_count == MACHINE_DEVICES) {
@@ -278,6 +281,16 @@ static void build_memory(int node)
         refuse_node(node, "memory is not a multiple of 2 MiB, too small, or more than there is");
     }
     memory_used += vm_current->ram_size;
+    vm_current->shared_size = vm_current->ram_size;
+    if (has(node, "shared-memory")) {
+        vm_current->shared_offset = number(node, "shared-memory", 0);
+        vm_current->shared_size = number(node, "shared-memory", 1);
+    }
+    if ((vm_current->shared_offset | vm_current->shared_size) % 4096 != 0 ||
+        vm_current->shared_offset > vm_current->ram_size ||
+        vm_current->shared_size > vm_current->ram_size - vm_current->shared_offset) {
+        refuse_node(node, "shared-memory is not pages of its memory");
+    }
     vm_current->region = (struct vdev_memory_region){
         .guest_address = vm_current->ram_address,
         .length = vm_current->ram_size,
@@ -361,7 +374,7 @@ static void build_machine(int node)
     }
 
     uint32_t room = machine->tree ? INITRD_OFFSET : vm_current->ram_size;
-    vm_current->driver = machine == &machine_driver;
+    vm_current->bare = machine == &machine_driver;
     vm_current->tree = vm_current->ram_address + BOOT_OFFSET; /* of a driver VM */
     copy_file(node, "kernel", machine->kernel_offset, room - machine->kernel_offset);
     vm_current->entry = vm_current->ram_address + machine->kernel_offset;
