@@ -304,6 +304,27 @@ START_TEST(what_waits_when_the_device_goes_away_fails_once)
 }
 END_TEST
 
+START_TEST(a_device_that_cannot_decide_costs_bounded_work)
+{
+    setup();
+    disk.per_poll = 1;
+    init(2);
+    ck_assert_int_eq(add(0, 0, 100, false), VDEV_OK);
+    for (uint32_t n = 0; n < REQUESTS; n++) {
+        make(&asked[0][n], 0, VDEV_BLOCK_READ, n, 1)->again = n >= 2 ? &asked[0][n] : NULL;
+        ck_assert_int_eq(submit(&asked[0][n]), VDEV_OK);
+    }
+    wavers = true;
+    vdev_block_poll(&disk.block); /* one ends; those that waited are refused, and wait again */
+    ck_assert_uint_eq(wavered, 2 * (REQUESTS - 2));
+    ck_assert_uint_eq(mux.waiting, REQUESTS - 2);
+    wavers = false;
+    refusal = VDEV_ERROR_ABSENT;
+    settle();
+    ck_assert(all_slots_are_free(2));
+}
+END_TEST
+
 START_TEST(a_flush_that_waited_for_a_device_without_one_is_done)
 {
     setup();
@@ -359,6 +380,7 @@ int main(void)
     tcase_add_test(tests, a_failure_of_the_device_is_the_clients_whose_request_it_was);
     tcase_add_test(tests, a_refusal_is_the_clients_at_once_if_nothing_waits);
     tcase_add_loop_test(tests, what_waits_when_the_device_goes_away_fails_once, 0, 5);
+    tcase_add_test(tests, a_device_that_cannot_decide_costs_bounded_work);
     tcase_add_test(tests, a_flush_that_waited_for_a_device_without_one_is_done);
     tcase_add_test(tests, a_changed_medium_changes_the_partitions);
     suite_add_tcase(suite, tests);

@@ -66,6 +66,13 @@ START_TEST(a_greedy_client_does_not_starve_another)
     for (uint32_t i = 0; i < clients; i++) {
         ck_assert_int_eq(add(i, i * 100, 100, false), VDEV_OK);
     }
+    /* What the device refused before is forgotten. */
+    for (uint32_t i = 0; i <= slot_count; i++) {
+        ck_assert_int_eq(submit(make(&asked[i % 2][i / 2], i % 2, VDEV_BLOCK_READ, 0, 1)), VDEV_OK);
+    }
+    refusal = VDEV_ERROR_ABSENT;
+    settle();
+    refusal = VDEV_OK;
     for (uint32_t i = 1; i < clients; i++) {
         for (uint32_t n = 0; n < REQUESTS; n++) {
             make(&asked[i][n], i, VDEV_BLOCK_WRITE, n, 1)->again = &asked[i][n];

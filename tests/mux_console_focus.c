@@ -166,10 +166,32 @@ START_TEST(what_was_kept_is_printed_first)
     ck_assert_uint_eq(wakes, 1);
     ck_assert_uint_eq(vdev_console_write(&ports[1].console, (const uint8_t *)"new", 3), 0);
     ck_assert_uint_eq(clients[1].writable, 0);
+    pipe.room = 3;
+    settle();
+    ck_assert_uint_eq(clients[1].writable, 0);
+    pipe.room = SIZE_MAX;
     settle();
     ck_assert_uint_eq(clients[1].writable, 1);
     write_text(1, "new");
     ck_assert_str_eq(printed(), "kept,new");
+}
+END_TEST
+
+START_TEST(who_waits_for_several_steps_is_told)
+{
+    static uint8_t big[256], text[256];
+
+    setup();
+    rings[1].big_output = rings[1].big_input = big;
+    rings[1].big_size = sizeof big;
+    setup_again();
+    ck_assert_uint_eq(vdev_console_write(&ports[1].console, text, sizeof text), sizeof text);
+    vdev_console_focus_select(&ports[1]);
+    ck_assert(vdev_console_focus_poll(&focus));
+    ck_assert_uint_eq(vdev_console_write(&ports[1].console, text, 1), 0);
+    settle();
+    ck_assert_uint_eq(clients[1].writable, 1);
+    ck_assert_uint_eq(pipe.output_length, sizeof text);
 }
 END_TEST
 
@@ -458,6 +480,7 @@ int main(void)
     tcase_add_test(tests, held_input_waits_for_the_client);
     tcase_add_test(tests, the_one_in_front_writes_straight_through);
     tcase_add_test(tests, what_was_kept_is_printed_first);
+    tcase_add_test(tests, who_waits_for_several_steps_is_told);
     tcase_add_test(tests, the_oldest_is_lost_and_counted);
     tcase_add_test(tests, an_announcement_says_whose_console_it_is_and_what_was_lost);
     tcase_add_test(tests, the_longest_announcement_has_room);

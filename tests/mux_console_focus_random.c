@@ -101,7 +101,7 @@ START_TEST(every_byte_is_printed_or_counted_lost_in_order)
         ports[i].console.client.writable = on_writable;
         ports[i].output.written = ports[i].output.taken = UINT32_MAX - below(300);
     }
-    for (uint32_t step = 0; step < 100000; step++) {
+    for (uint32_t step = 0; step < 40000; step++) {
         switch (below(8)) {
         case 0:
             vdev_console_focus_select(&ports[below(PORTS)]);

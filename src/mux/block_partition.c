@@ -45,8 +45,6 @@ static inline int pass(struct vdev_block_partitions *self,
     int status = vdev_block_submit(self->below, &slot->request);
     if (status != VDEV_OK) {
         put_slot(self, slot);
-    } else {
-        self->refused = false;
     }
     return status;
 }
@@ -121,9 +119,9 @@ static void serve(struct vdev_block_partitions *self)
         if (status != VDEV_OK) {
             self->refused = true;
             request->complete(request, completion_status(request, status));
+            self->refused = false;
         }
     }
-    self->refused = false;
 }
 
 /* The device has done with a slot. */

@@ -48,7 +48,7 @@ static inline void client_readable(void *owner)
     client->readable++;
     if (client->selects != NULL) {
         vdev_console_focus_select(client->selects);
-        client->polled = vdev_console_poll(console);
+        client->polled = vdev_console_poll(console) || pipe.output_length != 0;
     }
     while (!client->deaf &&
            (count = vdev_console_read(console, (uint8_t *)client->got + client->length,

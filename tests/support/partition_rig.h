@@ -17,12 +17,17 @@
 
 static struct ram_disk disk;
 static int refusal; /* what the device answers to any submit; VDEV_OK: it takes it */
+static bool wavers; /* ... or by turns VDEV_ERROR_ABSENT and VDEV_ERROR_FULL */
+static unsigned wavered;
 static struct vdev_block_partitions mux;
 static struct vdev_block_partition_slot slots[SLOTS];
 static struct vdev_block_partition partitions[PARTITIONS];
 
 static inline int submit_or_refuse(struct vdev_block *block, struct vdev_block_request *request)
 {
+    if (wavers) {
+        return ++wavered % 2 != 0 ? VDEV_ERROR_ABSENT : VDEV_ERROR_FULL;
+    }
     return refusal != VDEV_OK ? refusal : ram_disk_submit(block, request);
 }
 
@@ -33,6 +38,8 @@ static inline void setup(void)
     ram_disk_init(&disk);
     disk.block.operations = &operations;
     refusal = VDEV_OK;
+    wavers = false;
+    wavered = 0;
 }
 
 static inline void init(uint32_t slot_count)

@@ -62,7 +62,7 @@ struct vdev_block_partitions {
     struct vdev_block_partition *turn_last;
     struct vdev_block_partition *partitions;
     uint32_t maximum_sectors;
-    bool refused; /* the device did not take what had waited: who comes now asks it directly */
+    bool refused; /* somebody is just told that the device refused what had waited */
 };
 
 struct vdev_block_partitions_configuration {
