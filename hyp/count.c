@@ -18,7 +18,8 @@ enum {
     /* TPM, TPMCR: guests have no performance monitors; TDA, TDOSA, TDRA: and no debug unit. */
     HDCR_TRAP = 1 << 6 | 1 << 5 | 1 << 9 | 1 << 10 | 1 << 11,
     MARK_OFFSET = 0x14,
-    NO_INTERRUPT = 1023,
+    HPPIR = 0x18, /* the interrupt that will be handled next */
+    CLASS_HVC = 0x12,
     MARKS = 1000, /* that are written: a guest must not be able to fill the log */
 };
 #define NOT_KERNEL_NOT_USER (3u << 30) /* P, U: ... and nowhere else */
@@ -69,37 +70,27 @@ static uint64_t instructions(uint32_t counter)
 }
 
 /*
- * The longest path since the last mark, in instructions: from one entry to the next, or to the wait
- * for an interrupt, only what runs in Hyp mode is counted. Marks are no part of it.
+ * The longest path since the last mark: from one entry, or wait, to the next only what runs in Hyp
+ * mode is counted. Marks are no part of it.
  */
 static struct path {
-    uint32_t instructions; /* at its begin; of the longest, in all */
-    uint32_t interrupt;    /* what it is for: its number, or NO_INTERRUPT: a trap, ... */
-    uint32_t syndrome, address, call; /* ... with these; the call if it is one */
+    uint32_t instructions; /* as it begins; of the longest, in all */
+    uint32_t syndrome;     /* of a trap, or 0 */
+    uint32_t detail;       /* number of the call or of the interrupt, or address */
 } path, longest;
 bool count_paths;
-extern char measured_vectors[];
 
 void count_path(uint32_t call, bool interrupted)
 {
     uint32_t length = cpu_read_pmxevcntr() - path.instructions; /* PMSELR: COUNTER_HYP */
 
     if (path.instructions != 0 && length > longest.instructions) {
-        longest = path;
-        longest.instructions = length;
+        longest = (struct path){length, path.syndrome, path.detail};
     }
-    path = (struct path){.interrupt = interrupted ? gic_next() : NO_INTERRUPT,
-                         .syndrome = cpu_read_hsr(),
-                         .address = cpu_read_hpfar() << 8,
-                         .call = call};
+    path.syndrome = interrupted ? 0 : cpu_read_hsr();
+    path.detail = interrupted ? *(volatile uint32_t *)(BOARD_GICC + HPPIR)
+                  : path.syndrome >> 26 == CLASS_HVC ? call : cpu_read_hpfar() << 8;
     path.instructions = cpu_read_pmxevcntr();
-}
-
-void count_start(void)
-{
-    if (count_paths) {
-        cpu_write_hvbar((uintptr_t)measured_vectors);
-    }
 }
 
 void count_mark(uint32_t number)
@@ -137,10 +128,9 @@ void count_mark(uint32_t number)
     log_print("}");
     network_report();
     if (count_paths) {
-        log_print(",\"longest\":{\"instructions\":%u,\"interrupt\":%u,\"syndrome\":%u,\"address\":%u,"
-                  "\"call\":%u}",
-                  (unsigned)longest.instructions, (unsigned)longest.interrupt,
-                  (unsigned)longest.syndrome, (unsigned)longest.address, (unsigned)longest.call);
+        log_print(",\"longest\":{\"instructions\":%u,\"syndrome\":%u,\"detail\":%u}",
+                  (unsigned)longest.instructions, (unsigned)longest.syndrome,
+                  (unsigned)longest.detail);
         path.instructions = longest.instructions = 0;
     }
     log_print("}\n");

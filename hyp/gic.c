@@ -31,7 +31,6 @@ static inline volatile uint32_t *at(uint32_t base, uint32_t offset)
 #define GICC_PMR        (*at(BOARD_GICC, 0x04))
 #define GICC_IAR        (*at(BOARD_GICC, 0x0c))
 #define GICC_EOIR       (*at(BOARD_GICC, 0x10))
-#define GICC_HPPIR      (*at(BOARD_GICC, 0x18))
 #define GICC_DIR        (*at(BOARD_GICC, 0x1000))
 #define GICH_HCR        (*at(BOARD_GICH, 0x00))
 #define GICH_VTR        (*at(BOARD_GICH, 0x04))
@@ -121,11 +120,6 @@ void gic_send_self(uint32_t interrupt)
 bool gic_is_pending(uint32_t interrupt)
 {
     return (GICD_ISPENDR[interrupt / 32] >> (interrupt % 32) & 1) != 0;
-}
-
-uint32_t gic_next(void)
-{
-    return GICC_HPPIR & LR_INTERRUPT;
 }
 
 /* A machine's list register: the hardware's while it runs. */

@@ -83,7 +83,6 @@ void gic_forward(struct vm *vm, uint32_t interrupt);
 /* A software-generated interrupt of BOARD_INTERRUPT_SELF... */
 void gic_send_self(uint32_t interrupt);
 bool gic_is_pending(uint32_t interrupt);
-uint32_t gic_next(void); /* the interrupt that will be handled next */
 /* The context of these is the struct vm. */
 extern const struct vdev_gic_distributor_operations gic_virtual_interface;
 void gic_reset(struct vm *vm); /* the virtual CPU interface, empty */
@@ -120,9 +119,8 @@ void count_init(void);
 void count_wrap(void);
 /* A guest's mark: writes all counters to the log, without counting what that takes. */
 void count_mark(uint32_t number);
-/* Paths are measured, from count_start on: entries come by count_path. */
+/* If paths are measured, each begins here. */
 extern bool count_paths;
-void count_start(void);
 void count_path(uint32_t call, bool interrupted);
 /* The function of the mark's bus window. */
 int count_mark_access(void *device, struct vdev_access *access);

@@ -14,6 +14,8 @@ enum {
 #define SLICE  UINT64_C(5000000)   /* ns */
 #define PERIOD UINT64_C(100000000) /* ns, of the budgets */
 
+extern char measured_vectors[]; /* start.S */
+
 static uint64_t started, period;
 static bool wanted;        /* another machine is perhaps to run */
 static void (*works[2])(void); /* to be done before the entry ends */
@@ -257,6 +259,8 @@ void schedule_start(void)
     if (vm_count > 1) {
         set_alarm();
     }
-    count_start();
+    if (count_paths) {
+        cpu_write_hvbar((uintptr_t)measured_vectors);
+    }
     guest_enter(&registers);
 }
