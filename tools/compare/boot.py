@@ -101,9 +101,10 @@ class Boot:
     """One run. Afterwards: `verified` per window, the marks that the hypervisor and the tracer saw,
     and in `said` what the guest found out about its pins and interrupts."""
 
-    def __init__(self, arrangement, files, directory, disk, work, progress):
+    def __init__(self, arrangement, files, directory, disk, work, progress, measure=False):
         self.arrangement, self.files, self.directory = arrangement, files, directory
         self.original, self.work, self.progress = disk, work, progress
+        self.measure = measure
         # QEMU's trace shows the guest's own accesses to the board's devices wherever it has them:
         # natively, and if it owns them under the hypervisor, which counts the rest. Of the network
         # controller it shows the hypervisor's own, too.
@@ -173,6 +174,7 @@ class Boot:
             self.disk,
             second=second,
             server=self.server and f"{network.ADDRESS}:{self.server.port}",
+            measure=self.measure,
         )
         with open(os.path.join(self.directory, "command"), "w") as out:
             out.write(" ".join(command) + "\n")
