@@ -216,10 +216,15 @@ static void readable(void *owner)
     }
 }
 
+static const uint8_t *writes_in_callback; /* 32 bytes, or NULL */
+
 static void writable(void *owner)
 {
     ck_assert_ptr_eq(owner, got);
     writable_calls++;
+    if (writes_in_callback != NULL) {
+        ck_assert_uint_eq(vdev_console_write(&uart.console, writes_in_callback, 32), 16);
+    }
 }
 
 static void started(bool interrupts)
@@ -232,6 +237,7 @@ static void started(bool interrupts)
     uart.console.client =
         (struct vdev_console_client){.readable = readable, .writable = writable, .owner = got};
     readable_calls = writable_calls = 0;
+    writes_in_callback = NULL;
     got_count = 0;
     reads_in_callback = true;
 }
@@ -316,6 +322,21 @@ START_TEST(writable_comes_once_and_the_interrupt_is_masked_again)
     NEXT(READ(MIS, 0));
     vdev_console_poll(&uart.console);
     ck_assert_uint_eq(writable_calls, 1);
+    END;
+}
+END_TEST
+
+START_TEST(poll_is_wanted_again_while_the_transmit_interrupt_stays)
+{
+    started(true);
+    NEXT(READ(FR, FR_TXFF), WRITE(IMSC, INT_RX | INT_RT | INT_TX));
+    ck_assert_uint_eq(vdev_console_write(&uart.console, text, 1), 0);
+    writes_in_callback = text;
+    NEXT(READ(MIS, INT_TX), READ(FR, FR_TXFE), WRITE_TEXT(0, 16), READ(RIS, INT_TX),
+         READ(MIS, INT_TX));
+    ck_assert(vdev_console_poll(&uart.console));
+    NEXT(READ(MIS, INT_TX), READ(FR, FR_TXFE), WRITE_TEXT(0, 16), READ(RIS, INT_TX), READ(MIS, 0));
+    ck_assert(!vdev_console_poll(&uart.console));
     END;
 }
 END_TEST
@@ -456,6 +477,7 @@ int main(void)
     tcase_add_test(use, long_write_stops_at_one_fifo_if_the_interrupt_is_pending);
     tcase_add_test(use, write_is_bounded_on_a_line_that_is_never_full);
     tcase_add_test(use, writable_comes_once_and_the_interrupt_is_masked_again);
+    tcase_add_test(use, poll_is_wanted_again_while_the_transmit_interrupt_stays);
     tcase_add_test(use, interrupt_reads_all_and_touches_no_mask);
     tcase_add_test(use, full_fifo_is_read_with_one_look);
     tcase_add_test(use, what_the_client_leaves_is_masked_until_a_read_finds_nothing);

@@ -187,7 +187,10 @@ static bool poll_device(struct vdev_console *console)
         tell_writable(self);
         if (!self->write_wanted) {
             set_mask(self, self->mask & ~INTERRUPT_TX);
+            return false;
         }
+        /* The FIFO is below its trigger level still, or again: no need to wait for the interrupt. */
+        return (vdev_io_read32(&self->io, UARTMIS) & INTERRUPT_TX) != 0;
     }
     return false;
 }

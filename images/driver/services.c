@@ -25,7 +25,7 @@ enum {
     SEGMENTS = 4, /* made in software */
     PIECES = (SEGMENTS + 1) * (FRAME_BUFFERS + 2),
     ADDRESSES = 64,
-    STEPS = 8, /* blocks or frames in one turn */
+    STEPS = 8, /* FIFOs, blocks or frames in one turn */
 };
 
 /* ---- console ---- */
@@ -68,7 +68,12 @@ static struct vdev_virtio_device *join_console(uint32_t n, const struct hyp_boot
 
 static enum progress poll_console(void)
 {
-    return vdev_console_focus_poll(&focus) ? MORE : WAITS;
+    for (unsigned step = 0; step < STEPS; step++) {
+        if (!vdev_console_focus_poll(&focus)) {
+            return WAITS;
+        }
+    }
+    return MORE;
 }
 const struct service driver_console = {1, start_console, join_console, poll_console};
 
