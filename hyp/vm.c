@@ -363,6 +363,9 @@ static void build_machine(int node)
     build_memory(node);
     stage2_init(vm_current);
     find_machine(node);
+    if (gic_virtual_init(vm_current) != 0) {
+        refuse_node(node, "the board has too few list registers");
+    }
     vm_add_window("mark", &mark, count_mark_access, NULL);
     machine->begin();
     for (int child = vdev_fdt_child(&description, node); child >= 0;
