@@ -336,10 +336,27 @@ void link_start(void)
     }
 }
 
+/* Does one machine need another, itself or by those that it needs? */
+static bool needs(const struct vm *vm, const struct vm *other, unsigned steps)
+{
+    for (uint32_t i = 0; steps != 0 && i < link_count; i++) {
+        if (links[i].client == vm &&
+            (links[i].driver == other || needs(links[i].driver, other, steps - 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void link_connect(void)
 {
     for (uint32_t i = 0; i < link_count; i++) {
         connect(&links[i], pages[i]);
+    }
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (needs(links[i].driver, links[i].client, vm_count)) {
+            vm_refuse(&links[i].place, "its driver VM needs this machine in turn");
+        }
     }
     for (unsigned i = 0; i < vm_count; i++) {
         if (vms[i].bare) {
