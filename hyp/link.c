@@ -108,6 +108,7 @@ static void look(struct link *link)
         return;
     }
     while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
+        /* ends: the other side does not run, and has left no more than a FIFO holds */
     }
     if (link->build != NULL) {
         schedule_rang();
@@ -135,7 +136,8 @@ static void check_deadlines(void)
 
     for (uint32_t i = 0; i < link_count; i++) {
         uint64_t deadline;
-        if (links[i].build == NULL && !links[i].native && vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
+        if (links[i].build == NULL && !links[i].native &&
+            vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
             first = deadline;
         }
     }
@@ -205,7 +207,7 @@ static uint32_t window_of(struct link *link)
     uint32_t before = 0;
 
     if (link->build != NULL) {
-        link->front.memory = BOARD_SHARED + link->number * FRONT_MEMORY;
+        link->front.memory = BOARD_SHARED + (uint32_t)(link - links) * FRONT_MEMORY;
         stage2_share(link->driver, link->front.memory - BOARD_SHARED + FRONTS, link->front.memory,
                      FRONT_MEMORY);
         return link->front.memory - BOARD_SHARED + FRONTS;
