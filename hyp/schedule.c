@@ -63,6 +63,7 @@ void schedule_wait(void)
 void schedule_stop(void)
 {
     vm_current->state = VM_STOPPED;
+    link_fail(vm_current);
     for (unsigned i = 0; i < vm_count; i++) {
         if (vms[i].state != VM_STOPPED && !vms[i].driver) {
             again();
