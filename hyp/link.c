@@ -214,10 +214,11 @@ static uint32_t window_of(struct link *link)
     }
     for (struct link *other = links; other != link; other++) {
         if (other->driver == link->driver && other->build == NULL) {
+            uint32_t window = link->driver->boot.links[other->number].window;
             if (other->client == link->client) {
-                return link->driver->boot.links[other->number].window;
+                return window;
             }
-            before++;
+            before = (window - WINDOWS) / WINDOW + 1;
         }
     }
     if (before == WINDOWS_MAXIMUM || link->client->shared_size > WINDOW) {

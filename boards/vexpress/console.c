@@ -13,7 +13,6 @@ enum {
     RING = 4096, /* bytes kept of a client that is not in front, and bytes typed ahead */
     BUFFERS = 16,
     QUEUE_SIZE = 128,
-    STEPS = 8,
 };
 
 static struct vdev_pl011 uart;
@@ -25,24 +24,27 @@ static struct {
     uint8_t output[RING], input[RING];
 } clients[SHARED_CLIENTS];
 
-static int start(uintptr_t address, uint32_t client_count, const struct vdev_clock *clock)
+static uint32_t steps;
+
+static int start(const struct shared_start *start)
 {
-    const struct vdev_io io = {.base = address};
+    const struct vdev_io io = {.base = start->address};
     const struct vdev_pl011_configuration line = {
         .io = &io,
-        .clock = clock,
+        .clock = start->clock,
         .clock_hertz = UART_HERTZ,
         .baud = 115200,
         .interrupts = true,
     };
     const struct vdev_console_focus_configuration configuration = {
         .console = &uart.console,
-        .key = client_count > 1 ? VDEV_CONSOLE_FOCUS_KEY : VDEV_CONSOLE_FOCUS_NO_KEY,
+        .key = start->clients > 1 ? VDEV_CONSOLE_FOCUS_KEY : VDEV_CONSOLE_FOCUS_NO_KEY,
         .announce = true,
         .hold_input = true,
     };
     int status = vdev_pl011_init(&uart, &line);
 
+    steps = start->steps;
     return status != VDEV_OK ? status : vdev_console_focus_init(&focus, &configuration);
 }
 
@@ -73,7 +75,7 @@ static int join(uint32_t number, const struct shared_client *client,
 static enum shared_progress poll(uint64_t *deadline)
 {
     (void)deadline;
-    for (unsigned step = 0; step < STEPS; step++) {
+    for (uint32_t step = 0; step < steps; step++) {
         if (!vdev_console_focus_poll(&focus)) {
             return SHARED_WAITS;
         }

@@ -13,7 +13,6 @@ enum {
     REQUESTS = 16, /* of one client in flight, and of all together with the card */
     REQUEST_BUFFERS = 128,
     QUEUE_SIZE = 128,
-    STEPS = 8, /* blocks */
     TICK = 16, /* nanoseconds: a deadline is over when the clock is past it */
 };
 
@@ -27,12 +26,14 @@ static struct {
     struct vdev_buffer buffers[REQUESTS * REQUEST_BUFFERS];
 } clients[SHARED_CLIENTS];
 
-static int start(uintptr_t address, uint32_t client_count, const struct vdev_clock *clock)
+static uint32_t steps;
+
+static int start(const struct shared_start *start)
 {
     static struct vdev_block_partition_slot slots[REQUESTS];
     const struct vdev_pl181_driver_configuration board = {
-        .io = {.base = address},
-        .clock = clock,
+        .io = {.base = start->address},
+        .clock = start->clock,
         .reference_hertz = CARD_HERTZ,
         .wide = true,
     };
@@ -40,9 +41,9 @@ static int start(uintptr_t address, uint32_t client_count, const struct vdev_clo
         .block = &card.block, .slots = slots, .slot_count = REQUESTS};
     int status = vdev_pl181_driver_init(&controller, &board);
 
-    (void)client_count;
+    steps = start->steps;
     if (status == VDEV_OK) {
-        status = vdev_sd_card_init(&card, &controller.host, clock);
+        status = vdev_sd_card_init(&card, &controller.host, start->clock);
     }
     return status != VDEV_OK ? status : vdev_block_partitions_init(&partitions, &configuration);
 }
@@ -69,14 +70,14 @@ static int join(uint32_t number, const struct shared_client *client,
 
 static enum shared_progress poll(uint64_t *deadline)
 {
-    unsigned step = 0;
+    uint32_t step = 0;
 
-    while (step < STEPS && vdev_block_poll(&card.block)) {
+    while (step < steps && vdev_block_poll(&card.block)) {
         step++;
     }
     uint64_t last = vdev_sd_card_deadline(&card);
     *deadline = last == UINT64_MAX ? 0 : last + TICK;
-    if (step == STEPS || last == 0) {
+    if (step == steps || last == 0) {
         return SHARED_MORE;
     }
     return last == UINT64_MAX ? SHARED_IDLE : SHARED_WAITS;

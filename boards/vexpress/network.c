@@ -16,7 +16,6 @@ enum {
     PIECES = (SEGMENTS + 1) * (FRAME_BUFFERS + 2),
     ADDRESSES = 64,
     BOUNCE = 1536,
-    STEPS = 8, /* frames each way */
 };
 
 static struct vdev_lan9118_driver controller;
@@ -33,25 +32,29 @@ static struct {
 } clients[SHARED_CLIENTS];
 static uint8_t joined;
 
-static int start(uintptr_t address, uint32_t client_count, const struct vdev_clock *clock)
+static uint32_t steps;
+
+static int start(const struct shared_start *start)
 {
     static struct vdev_switch_port uplink;
     static struct vdev_switch_entry entries[ADDRESSES];
     static uint8_t bounce[BOUNCE] __attribute__((aligned(4)));
     const struct vdev_lan9118_driver_configuration board = {
-        .io = {.base = address},
-        .clock = clock,
+        .io = {.base = start->address},
+        .clock = start->clock,
         .receive_mode = VDEV_NET_RECEIVE_ALL,
         .interrupt_active_high = true,
         .interrupt_push_pull = true,
         .bursts = true,
+        .wake = start->wake,
         .receive_offset = 2, /* as Linux' receive buffers are, unless they are merged */
     };
     const struct vdev_switch_configuration configuration = {
         .entries = entries,
         .entry_count = ADDRESSES,
-        .clock = clock,
-        .seed = (uint32_t)vdev_clock_now(clock),
+        .clock = start->clock,
+        .seed = (uint32_t)vdev_clock_now(start->clock),
+        .wake = start->wake,
     };
     const struct vdev_switch_uplink_configuration up = {
         .net = &controller.net,
@@ -60,7 +63,7 @@ static int start(uintptr_t address, uint32_t client_count, const struct vdev_clo
     };
     int status = vdev_lan9118_driver_init(&controller, &board);
 
-    (void)client_count;
+    steps = start->steps;
     if (status == VDEV_OK) {
         status = vdev_switch_init(&network, &configuration);
     }
@@ -75,7 +78,6 @@ static int join(uint32_t number, const struct shared_client *client,
     const struct vdev_switch_guest_configuration port = {
         .address = {own[0], own[1], own[2], own[3], own[4], (uint8_t)(own[5] + joined++)},
         .fixed = true,
-        .pass_through = true,
         .follows = true,
         .queue_maximum = FRAMES,
         .slots = clients[number].segments,
@@ -93,13 +95,29 @@ static int join(uint32_t number, const struct shared_client *client,
         .receive_buffers = clients[number].receive_buffers,
         .receive_buffer_count = RECEIVE_CHAINS,
         .receive_chains = clients[number].receive_chains,
+        /*
+         * Merged buffers are for frames from another guest that are longer than the medium takes.
+         * One that only ever gets short ones is better off without: Linux then copies no headers.
+         */
         .receive_chain_count = client->merges ? RECEIVE_CHAINS : 1,
         .queue_size = QUEUE_SIZE,
     };
     int status = vdev_switch_add_guest(&network, &clients[number].port, &port);
 
     *device = &clients[number].backend.device;
-    return status != VDEV_OK ? status : vdev_net_backend_init(&clients[number].backend, &backend);
+    return status != VDEV_OK || client->memory == NULL
+               ? status
+               : vdev_net_backend_init(&clients[number].backend, &backend);
+}
+
+struct vdev_net *shared_network_port(uint32_t number)
+{
+    return &clients[number].port.net;
+}
+
+const struct vdev_net *shared_network_controller(void)
+{
+    return &controller.net;
 }
 
 static enum shared_progress poll(uint64_t *deadline)
@@ -107,7 +125,7 @@ static enum shared_progress poll(uint64_t *deadline)
     bool more = true;
 
     (void)deadline;
-    for (unsigned step = 0; more && step < STEPS; step++) {
+    for (uint32_t step = 0; more && step < steps; step++) {
         more = vdev_switch_poll(&network);
         more |= vdev_net_poll(&controller.net);
     }

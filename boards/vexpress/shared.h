@@ -12,13 +12,27 @@
 
 #include <vdev/clock.h>
 #include <vdev/memory.h>
+#include <vdev/net.h>
 #include <vdev/virtio.h>
 
 #define SHARED_CLIENTS 8u
 
+struct shared_start {
+    uintptr_t address; /* of the device's registers */
+    uint32_t clients;  /* that are going to join */
+    const struct vdev_clock *clock;
+    uint32_t steps; /* FIFOs, blocks or frames each way that one poll moves at most */
+    /*
+     * A poll has become necessary by what a client did. It may be called from inside a poll; it
+     * must not poll itself. NULL: the network's controller interrupts instead.
+     */
+    void (*wake)(void *context);
+};
+
 struct shared_client {
-    const char *name;                 /* stays in place; shown where consoles are switched */
-    const struct vdev_memory *memory; /* what it shares; stays in place */
+    const char *name; /* stays in place; shown where consoles are switched */
+    /* What it shares; stays in place. NULL: there is to be no back-end (network only). */
+    const struct vdev_memory *memory;
     uint64_t first_sector, sectors;   /* a disk: its part of the device; 0 sectors: all the rest */
     bool merges;                      /* a network: receive buffers are offered to be merged */
 };
@@ -32,8 +46,8 @@ enum shared_progress {
 /* A kind of device. */
 struct shared_service {
     uint32_t interrupts; /* lines of the device, with numbers in a row: each means poll */
-    /* Find the device at its address and start it; `clients` are going to join. */
-    int (*start)(uintptr_t address, uint32_t clients, const struct vdev_clock *clock);
+    /* Find the device at its address and start it. */
+    int (*start)(const struct shared_start *start);
     /*
      * Make the back-end of a client, whose number is below SHARED_CLIENTS and joins once; after the
      * start. Errors are those of the mux and of the back-end.
@@ -41,7 +55,7 @@ struct shared_service {
     int (*join)(uint32_t number, const struct shared_client *client,
                 struct vdev_virtio_device **device);
     /*
-     * A bounded step: some FIFOs, blocks or frames each way. Call it for the device's interrupts,
+     * A bounded step. Call it for the device's interrupts,
      * after a client has notified, and at *deadline, which is set if the device has deadlines: the
      * clock's time, or 0: none. When it does not return SHARED_MORE, a back-end may have left off
      * at its bound of work.
@@ -52,5 +66,8 @@ struct shared_service {
 extern const struct shared_service shared_console; /* PL011, console focus */
 extern const struct shared_service shared_disk;    /* PL181, SD card, partitions */
 extern const struct shared_service shared_network; /* LAN9118, switch */
+/* A client's port of the switch, once it has joined; and the controller, for its counters. */
+struct vdev_net *shared_network_port(uint32_t number);
+const struct vdev_net *shared_network_controller(void);
 
 #endif

@@ -16,6 +16,7 @@
 enum {
     LINKS = HYP_BOOT_LINKS, /* bits of `due`, and after them those of the kinds of devices */
     KINDS = HYP_DEVICE_NETWORK + 1,
+    STEPS = 8, /* of a device, in one turn of the loop */
     TIMER = 27,
     SPURIOUS = 1020, /* interrupts, and above */
     GICD_CTLR = 0x000,
@@ -78,6 +79,12 @@ static void check(int status, const char *what)
     }
 }
 
+/* A client's request is followed by a poll in any case. */
+static void nothing(void *context)
+{
+    (void)context;
+}
+
 static void attach(uint32_t interrupt, uint32_t bit)
 {
     if (interrupt >= SPURIOUS || due_by[interrupt] != 0) {
@@ -100,7 +107,8 @@ static void start_device(const struct hyp_boot *boot, uint32_t number)
         clients_of += boot->links[i].kind == device->kind;
     }
     first[device->kind] = device->interrupt;
-    check(services[device->kind]->start(device->address, clients_of, &clock), "device");
+    const struct shared_start start = {device->address, clients_of, &clock, STEPS, nothing};
+    check(services[device->kind]->start(&start), "device");
     for (uint32_t i = 0; i < services[device->kind]->interrupts; i++) {
         attach(device->interrupt + i, DEVICE(device->kind));
     }

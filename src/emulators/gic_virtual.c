@@ -151,7 +151,9 @@ static bool deliver(void *context, uint32_t interrupt, uint8_t priority)
     uint32_t list = self->list_of[interrupt];
     uint32_t value = LR_PENDING | (uint32_t)priority << LR_PRIORITY_SHIFT | interrupt;
 
-    if (interrupt >= SGIS) {
+    /* A level is to be looked at again when it was ended; an edge is over. */
+    if (interrupt >= SGIS &&
+        (self->configuration.distributor->edge[interrupt / 32] & bit_of(interrupt)) == 0) {
         value |= LR_END_INTERRUPT;
     }
     if (list != NO_LIST) {
