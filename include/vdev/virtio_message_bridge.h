@@ -144,11 +144,11 @@ bool vdev_virtio_message_bridge_poll(struct vdev_virtio_message_bridge *bridge);
  *
  * What was in flight is told from the two rings, which remember their last entries, as many as the
  * queue is long. That is enough for a device that completes in order; and for one that does not, if
- * it worked at no more than half the queue at once, and none of its requests was overtaken by a
- * queue's length of others: but where uses and heads could be matched in two ways, a request is
- * left alone and counted as untold. Rings that contradict themselves (the machine that is gone may
- * have written anything) are left as they are: mourning.lost has the queue's bit. So it has for a
- * queue that is packed or in order, or longer than VDEV_MESSAGE_BRIDGE_MOURNED or `buffer_count`.
+ * it worked at no more than a quarter of the queue at once, and none of its requests was overtaken
+ * by a queue's length of others: but where uses and heads could be matched in two ways, a request
+ * is left alone and counted as untold. Rings that contradict themselves (the machine that is gone
+ * may have written anything) are left as they are: mourning.lost has the queue's bit. So it has for
+ * a queue that is packed or in order, or longer than VDEV_MESSAGE_BRIDGE_MOURNED or `buffer_count`.
  * Of device types but the three named, no queue is taken over.
  *
  * The map and the buffers are the caller's and stay; the buffers are used inside a call only, so

@@ -58,7 +58,7 @@ static int remember(const struct vdev_device_queue *queue, uint16_t available_en
         struct memory *head = &heads[id];
         if (i >= head->first) {
             head->open--;
-        } else if (i > head->first - queue->size / 2) {
+        } else if (i > head->first - queue->size / 4) {
             head->early++;
         }
     }
@@ -103,7 +103,7 @@ static int tell(struct vdev_device_queue *queue, uint32_t in_flight[RING_ADOPT_W
         return VDEV_ERROR_AGAIN;
     }
     for (unsigned i = 0; status == VDEV_OK && i < queue->size; i++) {
-        enum answer answer = ask(&heads[i], queue->size / 2 - pending);
+        enum answer answer = ask(&heads[i], queue->size / 4 - pending);
         if (answer == IMPOSSIBLE) {
             status = VDEV_ERROR_CORRUPT;
         } else if (answer == YES) {

@@ -25,10 +25,10 @@
  * since the device served it before older ones. The number in flight, which the indices give,
  * decides for all of these or for none; they are untold if it is some.
  *
- * What is assumed of the device: no use stands before its time by half the queue or more, as none
- * does if the device works at no more than half of it at once; and no chain in flight was overtaken
- * by `size` others: it would be forgotten. Of the driver: that it zeroed the rings [VIRTIO 1.4
- * §4.2.3.2]; what stands there before the first lap is over then cancels out.
+ * What is assumed of the device: no use stands before its time by a quarter of the queue or more,
+ * as none does if the device works at no more than a quarter of it at once; and no chain in flight
+ * was overtaken by `size` others: it would be forgotten. Of the driver: that it zeroed the rings
+ * [VIRTIO 1.4 §4.2.3.2]; what stands there before the first lap is over then cancels out.
  *
  * Also VDEV_ERROR_UNSUPPORTED: longer than RING_ADOPT_MAXIMUM; VDEV_ERROR_CORRUPT: the rings
  * contradict themselves; VDEV_ERROR_AGAIN: the driver changed the ring meanwhile; another attempt
