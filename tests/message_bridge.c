@@ -7,6 +7,8 @@
  */
 #include "support/bridge_rig.h"
 
+static struct vdev_virtio_mmio_driver mmio_driver;
+
 START_TEST(linux_brings_up_a_disk)
 {
     struct raw_queue queue;

@@ -28,7 +28,6 @@ static struct console_pipe console;
 static struct vdev_console_backend console_backend;
 static struct vdev_virtio_message_device device;
 static struct vdev_virtio_message_bridge bridge;
-static struct vdev_virtio_mmio_driver mmio_driver;
 static unsigned put_off; /* accesses made again */
 static bool stopped;     /* the driver VM does not run */
 
