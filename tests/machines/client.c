@@ -83,14 +83,6 @@ static bool console_print(void)
             }
         }
     }
-    while (console.transmit_free != (1u << CONSOLE_BUFFERS) - 1) {
-        if (vdev_clock_now(&machine_clock) > end) {
-            return false;
-        }
-        if (!vdev_console_poll(&console.console)) {
-            rest(SECOND / 100);
-        }
-    }
     return true;
 }
 
@@ -176,7 +168,7 @@ static void suffer(const struct hyp_boot *boot, uint32_t requests)
         private_secret[i] = ~SECRET_COMPLEMENT;
         shared_secret[i] = ~SECRET_COMPLEMENT;
     }
-    int status = link == NULL ? VDEV_ERROR_ABSENT : disk_open(boot, link, SECOND / 10);
+    int status = link == NULL ? VDEV_ERROR_ABSENT : disk_open(boot, link, SECOND / 20);
     say("starts", (uint32_t)-status);
     for (uint32_t i = 0; i < requests && status == VDEV_OK; i++) {
         card_fill(disk_data, 0, 8, 9);

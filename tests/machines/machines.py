@@ -7,6 +7,7 @@ second word which one to be (machines.h). What they find they say in the hypervi
 just the cases whose names contain it.
 """
 
+import functools
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import machine  # noqa: E402
 DEADLINE = 60  # seconds for one run of QEMU
 FIRST_IMAGE, IMAGE_ROOM = 0x89000000, 0x100000
 SECTOR_WORDS = 128
-CARD_BYTES = 4 << 20
+CARD_BYTES = 2 << 20
 
 COUNTER, CLIENT, HOSTILE_DRIVER, HOSTILE_CLIENT = (kind << 16 for kind in range(4))
 SUFFERER, READER = 0x1000, 0x2000
@@ -40,6 +41,7 @@ def check(name, why=None):
 
 # ---- the card ----
 
+@functools.lru_cache(maxsize=None)
 def card_sector(sector, seed=0):
     words = ((sector * 0x9E3779B1 ^ word * 0x85EBCA6B ^ seed * 0xC2B2AE35) & 0xFFFFFFFF for word in range(SECTOR_WORDS))
     return struct.pack("<128I", *words)
@@ -204,7 +206,81 @@ def good_client(system, name, shared):
     check(f"{name}: what is shared is said", None if run.has(f"vm@1 sees {sees}") else run.tail())
 
 
+# ---- driver VMs that do not keep the rules ----
+
+OK, RANGE, FULL, IO, TIMEOUT, ABSENT, CORRUPT = 0, 2, 4, 8, 9, 10, 11
+TURNS, REQUESTS = 8, 12
+# Each: its variant (variants.h), what the client's start gets, how many requests are good, what the first bad one gets
+# and the last, whether the link is latched, and milliseconds of all that at most.
+HOSTILE_DRIVERS = {
+    "keeps the rules": (0, OK, REQUESTS, OK, OK, OK, 60),
+    "never starts": (1, TIMEOUT, 0, OK, OK, OK, 80),
+    "never answers": (2, TIMEOUT, 0, OK, OK, OK, 80),
+    "stops answering": (3, OK, TURNS, TIMEOUT, TIMEOUT, OK, 400),
+    "answers what was not asked": (4, CORRUPT, 0, OK, OK, CORRUPT, 40),
+    "answers twice": (5, CORRUPT, 0, OK, OK, CORRUPT, 40),
+    "answers too long": (6, CORRUPT, 0, OK, OK, CORRUPT, 40),
+    "FIFO index jumps": (7, OK, TURNS, IO, ABSENT, CORRUPT, 60),
+    "index of what it received jumps": (8, OK, TURNS, IO, ABSENT, CORRUPT, 60),
+    "gives back what it was not given": (9, OK, TURNS, IO, TIMEOUT, OK, 400),
+    "gives back twice": (10, OK, TURNS, IO, TIMEOUT, OK, 400),
+    "gives back more than there was": (11, OK, TURNS, IO, IO, OK, 60),
+    "used index jumps": (12, OK, TURNS, IO, TIMEOUT, OK, 400),
+    "rings without end": (13, OK, TURNS, TIMEOUT, ABSENT, OK, 400),
+    "sends events without end": (14, OK, TURNS, IO, ABSENT, OK, 400),
+    "reaches behind its window": (15, OK, TURNS, IO, ABSENT, CORRUPT, 60),
+    "reaches before its window": (16, OK, TURNS, IO, ABSENT, CORRUPT, 60),
+    "powers itself off": (17, OK, TURNS, IO, ABSENT, CORRUPT, 60),
+    "needs a reset": (18, OK, TURNS, IO, OK, OK, 60),
+}
+SECRETS = 4  # times that the client has it in what it shares, and as often elsewhere
+BUDGET, PERIOD = 20000, 100000  # us, of the driver VM
+
+
+def hostile_driver(system, name, what, window=WINDOW):
+    variant, start, good, first, last, latched, most = HOSTILE_DRIVERS[what]
+    endless = "without end" in what
+    duration = 150 if endless else 30
+    system.add_bare(CLIENT | SUFFERER + REQUESTS, device("disk", "vm@1"), window)
+    system.add_bare(HOSTILE_DRIVER | variant, "", f"priority = <1>; budget = <{BUDGET}>;")
+    system.add_bare(COUNTER | duration)
+    run = system.run()
+    said, spy = run.said("vm@0"), run.said("vm@1")
+    check(f"{name}: the others come to their ends", None if run.ended and "milliseconds" in said else run.tail())
+    wanted = {"starts": start, "first error": first, "last": last, "latched": latched, "lies": 0}
+    wrong = {key: said.get(key) for key in wanted if said.get(key) != wanted[key]}
+    check(f"{name}: the client gets errors and their names", f"{wrong}, of {wanted}" if wrong else None)
+    # What is in flight at that moment may be lost already.
+    check(f"{name}: what was done before is good",
+          None if good - (first == IO) <= said.get("good", -1) <= good else f"{said.get('good')} requests, not {good}")
+    check(f"{name}: in time", None if said.get("milliseconds", most) < most else f"{said.get('milliseconds')} ms")
+    # A counter alone counts about 110,000 in a millisecond, beside clients that are at work a little less.
+    counted = run.said("vm@2").get("counted", 0)
+    share = counted / duration / 110000
+    check(f"{name}: another machine goes on", None if share > 0.6 else f"{share:.2f} of what it should count")
+    if what.startswith("reaches"):
+        check(f"{name}: it sees what is shared, and that only",
+              None if spy.get("secrets") == SECRETS and "and beyond" not in spy else spy)
+        address = "0x50100000" if "behind" in what else "0x4ffffffc"
+        check(f"{name}: it is reported and stopped", None if run.has(f"address {address},") and
+              run.has("vm@1 reached outside of what is its own: stopped") else run.tail())
+        check(f"{name}: once", None if sum("stopped" in line for line in run.log) == 1 else run.tail())
+
+
+def spy_of_all(system, name):
+    """That the spy finds what it may see."""
+    system.add_bare(CLIENT | SUFFERER + REQUESTS, device("disk", "vm@1"), "")
+    system.add_bare(HOSTILE_DRIVER | 15, "", "priority = <1>;")
+    run = system.run()
+    secrets = run.said("vm@1").get("secrets", 0)
+    check(f"{name}: it sees all", None if secrets >= 2 * SECRETS else f"{secrets}")
+    check(f"{name}: and no more", None if run.has("address 0x50400000,") and "and beyond" not in run.said("vm@1")
+          else run.tail())
+
+
 CASES = {
+    **{f"driver VM {what}": (lambda system, name, what=what: hostile_driver(system, name, what)) for what in HOSTILE_DRIVERS},
+    "driver VM that may see all": spy_of_all,
     "client, window": lambda system, name: good_client(system, name, WINDOW),
     "client, all memory": lambda system, name: good_client(system, name, ""),
 }
