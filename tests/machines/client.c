@@ -203,6 +203,10 @@ static void read_again(const struct hyp_boot *boot, uint32_t times)
         card_fill(disk_data, 0, EACH, 9);
         status = disk_move(VDEV_BLOCK_READ, 0, EACH, 16, 4);
         right += status == VDEV_OK && card_holds(disk_data, link->first_sector, EACH, 0);
+        uint64_t pause = vdev_clock_now(&machine_clock) + SECOND / 1000;
+        while (vdev_clock_now(&machine_clock) < pause) {
+            rest(SECOND / 1000);
+        }
     }
     say("right", right);
     say("restarts", disk.frontend.restarts);

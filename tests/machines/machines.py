@@ -278,9 +278,56 @@ def spy_of_all(system, name):
           else run.tail())
 
 
+# ---- clients that do not keep the rules, beside one that does ----
+
+NEEDS_RESET, RUNNING = 0x40, 0x0F
+# Each: its variant (variants.h), and what it finds.
+LATCHED = {"opened": 1, "used": 0, "status": NEEDS_RESET | RUNNING, "works again": 1}
+BROKEN_LINK = {"opened": 1, "used": 0, "works again": 0}
+UNHURT = {"opened": 1, "status": RUNNING, "works again": 1}
+HOSTILE_CLIENTS = {
+    "makes available what is no descriptor": (0, LATCHED),
+    "has a next that is no descriptor": (1, LATCHED),
+    "has a chain without end": (2, LATCHED),
+    "lets the available index jump": (3, LATCHED),
+    "has buffers outside of its window": (4, {**UNHURT, "refused": 13, "touched": 0}),
+    "has its ring outside of its window": (5, {"opened": 0, "works again": 1}),
+    "asks for others' sectors": (6, {**UNHURT, "refused": 12}),
+    "lets the index of what it sent jump": (7, BROKEN_LINK),
+    "lets the index of what it received jump": (8, BROKEN_LINK),
+    "sends garbage": (9, {"opened": 1}),
+    "rings without end": (10, UNHURT),
+    "resets in the middle": (11, {"opened": 1, "works again": 1}),
+    "leaves in the middle": (12, {"opened": 1}),
+}
+TIMES = 40  # that the good client reads 64 KiB
+
+
+def hostile_client(system, name, what):
+    variant, wanted = HOSTILE_CLIENTS[what]
+    first, size = 1024, 1024
+    system.add_bare(CLIENT | READER + TIMES, device("disk", "vm@1", f"partition = <{first} {size}>;"), WINDOW)
+    system.add_driver("disk")
+    system.add_bare(HOSTILE_CLIENT | variant, device("disk", "vm@1", "partition = <16 512>;"), WINDOW)
+    run = system.run()
+    said, found = run.said("vm@0"), run.said("vm@2")
+    check(f"{name}: the others come to their ends", None if run.ended and "milliseconds" in said else run.tail())
+    wrong = {key: found.get(key) for key in wanted if found.get(key) != wanted[key]}
+    check(f"{name}: it gets what it deserves", f"{wrong}, of {wanted}" if wrong else None)
+    good = said.get("starts") == 0 and said.get("right") == TIMES and said.get("restarts") == 0
+    check(f"{name}: the other client has its data", None if good else said)
+    check(f"{name}: in time", None if said.get("milliseconds", 1000) < 400 else said)
+    check(f"{name}: the driver VM goes on", None if not run.said("vm@1") and not run.has("vm@1 asked") and
+          not run.has("vm@1 reached") else run.tail())
+    untouched = b"".join(card_sector(sector) for sector in (*range(16), *range(528, 2 * first)))
+    check(f"{name}: the card is as it was", None if run.card(0, 16) + run.card(528, 2 * first - 528) == untouched
+          else "other bytes")
+
+
 CASES = {
     **{f"driver VM {what}": (lambda system, name, what=what: hostile_driver(system, name, what)) for what in HOSTILE_DRIVERS},
     "driver VM that may see all": spy_of_all,
+    **{f"client {what}": (lambda system, name, what=what: hostile_client(system, name, what)) for what in HOSTILE_CLIENTS},
     "client, window": lambda system, name: good_client(system, name, WINDOW),
     "client, all memory": lambda system, name: good_client(system, name, ""),
 }

@@ -39,6 +39,22 @@ enum hostile_driver {
     DRIVER_IS_RESET,  /* says that the device needs a reset, whenever it is started */
 };
 
+enum hostile_client {
+    CLIENT_HEAD,          /* makes a descriptor available that there is not */
+    CLIENT_NEXT,          /* a chain whose next there is not */
+    CLIENT_LOOP,          /* a chain without end */
+    CLIENT_INDEX_JUMPS,   /* of the available ring */
+    CLIENT_OUTSIDE,       /* buffers that are not in its window: wherever the driver VM has memory */
+    CLIENT_RING_OUTSIDE,  /* a ring that is not */
+    CLIENT_BEYOND,        /* sectors that are not its own */
+    CLIENT_SENT_JUMPS,    /* the index of the FIFO it sends by */
+    CLIENT_RECEIVED_JUMPS, /* of the FIFO it receives by */
+    CLIENT_GARBAGE,       /* messages of every kind, size, queue and device */
+    CLIENT_RINGS,         /* the doorbell, and others' */
+    CLIENT_RESETS,        /* while requests are in flight */
+    CLIENT_LEAVES,        /* the same with power-off */
+};
+
 #define TURNS             8u         /* requests that a hostile driver VM serves well before */
 #define RAM_SEED          3u         /* of its disk's content */
 #define SECRET_COMPLEMENT 0xa1b2c3d4u /* so that the secret is no constant of the image's */
