@@ -145,8 +145,9 @@ static inline const void *table_of(const struct vdev_device_queue *queue, uint64
  * Follow an indirect table to its end; `left` descriptors may still come before the chain is longer
  * than the queue [VIRTIO 1.4 §2.7.5.3]. The WRITE flag of `reference` is ignored, as it must be.
  */
-static int walk_indirect(const struct vdev_device_queue *queue, struct vdev_chain *chain,
-                         const struct ring_descriptor *reference, unsigned left)
+static inline __attribute__((always_inline)) int
+walk_indirect(const struct vdev_device_queue *queue, struct vdev_chain *chain,
+              const struct ring_descriptor *reference, unsigned left)
 {
     uint64_t address = reference->address;
     uint32_t length = reference->length;
