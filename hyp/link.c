@@ -50,6 +50,7 @@ struct link {
 static struct link links[LINKS];
 static uint32_t link_count;
 static bool starting; /* a front-end is: it waits for its driver VM */
+static struct vdev_buffer mourning[VDEV_MESSAGE_BRIDGE_MOURNED];
 static uint8_t pages[LINKS][PAGE] __attribute__((aligned(PAGE)));
 
 bool link_build(const struct place *place, uint32_t kind, void (*build)(const struct place *place))
@@ -119,6 +120,11 @@ static void look(struct link *link)
     }
     if (vdev_virtio_message_bridge_poll(&link->bridge)) {
         schedule_unblock(link->client);
+    }
+    /* Of a driver VM that was stopped: what the client waits for fails. */
+    if (vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, mourning,
+                                         VDEV_MESSAGE_BRIDGE_MOURNED)) {
+        schedule_work(late);
     }
     check_deadlines();
 }
