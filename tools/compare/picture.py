@@ -22,7 +22,10 @@ INTRODUCTION = (
 )
 # What each way is: colour, darker colour, name, and what that means.
 WAYS = {
-    "native": ("#c4c4c4", "#777777", "bare board", "No hypervisor: Linux runs on the machine itself."),
+    "native": (
+        *("#c4c4c4", "#777777", "bare board"),
+        "No hypervisor: Linux runs on the machine itself, with its own devices or QEMU's virtio.",
+    ),
     "vm-owned": (
         *("#b5dcae", "#3f8f37", "owned"),
         "The VM has the device for itself: no other can use it.",
@@ -49,7 +52,7 @@ TALK_LINES = (("of the talk's prototype", 6000), ("of OKL4, a product of its tim
 
 WIDTH, MARGIN, GAP = 1280, 24, 32
 COLUMN = (WIDTH - 2 * MARGIN - GAP) // 2
-LABEL, BARS, CELL = 196, 170, 58
+LABEL, BARS, SPACE, CELL = 176, 154, 16, 62
 ROW, HEAD = 17, 46
 FIGURES = (
     ("hyp_instructions", "hypervisor"),
@@ -65,7 +68,7 @@ def way(row):
     if row["guest"] != "linux":
         return f"{name}, bare-metal guest"
     if row["arrangement"] == "native":
-        return f"{name}, {row['interface']}"
+        return f"{name}, QEMU's virtio" if row["interface"] == "virtio-mmio" else name
     return ", ".join(filter(None, (name, PLACES[row["placement"]])))
 
 
@@ -115,7 +118,7 @@ class Drawing:
         """Lines of a width; returns where the next begins."""
         words, line = text.split(), ""
         for word in words + [None]:
-            if word is None or len(line) + len(word) + 1 > width / (size * 0.5):
+            if word is None or len(line) + len(word) + 1 > width / (size * 0.54):
                 self.text(x, y, line, size)
                 y, line = y + size * 1.4, ""
             line = f"{line} {word}".strip()
@@ -161,7 +164,7 @@ def _group(drawing, x, y, key, rows):
     drawing.text(x, y + 32, f"instructions for one {unit}", 10, fill="#666")
     left, top = x + LABEL, y + HEAD
     for index, (_, name) in enumerate(FIGURES):
-        drawing.text(left + BARS + CELL * (index + 1), y + 38, name, 10, "end", fill="#666")
+        drawing.text(left + BARS + SPACE + CELL * (index + 1), y + 38, name, 10, "end", fill="#666")
     for exponent in range(low, high + 1):
         at = left + _length(10**exponent, low, high)
         drawing.line(at, top - 4, at, top + ROW * len(rows))
@@ -187,7 +190,7 @@ def _group(drawing, x, y, key, rows):
                 f"{report_placement.number(value)} instructions {what}" if value else None,
             )
         for column, text in enumerate(figures(row)):
-            drawing.text(left + BARS + CELL * (column + 1), at + 11, text, 11, "end")
+            drawing.text(left + BARS + SPACE + CELL * (column + 1), at + 11, text, 11, "end")
 
 
 def _legend(drawing, y):
@@ -195,7 +198,7 @@ def _legend(drawing, y):
         drawing.box(MARGIN, y - 11, 30, 13, light)
         drawing.box(MARGIN, y - 8, 15, 7, dark)
         drawing.text(MARGIN + 40, y, f"{words}:", 13, weight="bold")
-        drawing.text(MARGIN + 130, y, meaning, 13)
+        drawing.text(MARGIN + 136, y, meaning, 13)
         y += 20
     for text in (
         """The wide light bar is everything: hypervisor and all virtual machines. The narrow dark one in it is
@@ -219,7 +222,7 @@ def talk(result):
         for name, title, prototype, _ in report.ENTRIES
     ]
     rows += [
-        (f"lines of the hypervisor: {name}", result["hypervisor_lines"], lines, "")
+        (f"lines of the hypervisor, beside those {name}", result["hypervisor_lines"], lines, "")
         for name, lines in TALK_LINES
     ]
     path = result.get("longest_path")
