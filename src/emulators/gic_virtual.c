@@ -189,7 +189,8 @@ static bool deliver(void *context, uint32_t interrupt, uint8_t priority)
                 return true; /* hardware's own is on its way already */
             }
             if ((now & LR_PENDING) == 0) {
-                list_write(self, list, LR_ACTIVE | value);
+                /* A forwarded one may wait for this end. */
+                list_write(self, list, LR_ACTIVE | (now & LR_END_INTERRUPT) | value);
                 self->delivered++;
             }
             return true;
