@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the parts of the net back-end share: net.c has its life and transmission, net_receive.c
- * reception, vdev_net_backend_control.c the control queue and the filters that it sets.
+ * reception, net_control.c the control queue and the filters that it sets.
  */
 #ifndef BACKENDS_NET_PARTS_H
 #define BACKENDS_NET_PARTS_H
@@ -55,7 +55,7 @@ void vdev_net_backend_delivered(void *owner, int status);
 /* The driver says that there is room. */
 void vdev_net_backend_refilled(struct vdev_net_backend_pair *pair);
 
-/* ---- vdev_net_backend_control.c ---- */
+/* ---- net_control.c ---- */
 
 /* Guest offloads that the driver may switch. */
 #define NET_GUEST_OFFLOADS                                                                         \
