@@ -268,6 +268,10 @@ void schedule_start(void)
     switch_to(next_machine(), &registers);
     if (vm_count > 1) {
         set_alarm();
+    } else { /* nobody to give way to */
+        wanted = false;
+        cpu_write_htpidr(0);
+        board_alarm(BOARD_ALARM_SCHEDULE, UINT64_MAX, alarm);
     }
     if (count_paths) {
         cpu_write_hvbar((uintptr_t)measured_vectors);
