@@ -24,10 +24,8 @@
 #define DRAIN_TIME   1000000000u
 #define LOOKS        10000u /* from one of the clock to the next */
 
-/* The device sees its memory at the same addresses. */
 static _Alignas(VDEV_FRONTEND_ALIGNMENT) uint8_t shared[20 * 1024], own[2 * 1024];
-static struct vdev_frontend_memory memory = {{shared, sizeof shared, (uintptr_t)shared},
-                                             {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
+static struct vdev_frontend_memory memory; /* what is left of it, after the console */
 static struct vdev_virtio_mmio_driver console_transport, disk_transport;
 static struct vdev_console_frontend console;
 static struct vdev_block_frontend disk_frontend;
@@ -39,6 +37,9 @@ const char *image_open_console(struct image *image)
     const struct vdev_io io = platform_io(CONSOLE_ADDRESS);
     int status = vdev_virtio_mmio_driver_init(&console_transport, &io);
 
+    /* The device sees its memory at the same addresses. */
+    memory = (struct vdev_frontend_memory){{shared, sizeof shared, (uintptr_t)shared},
+                                           {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
     struct vdev_console_frontend_configuration configuration = {
         .transport = &console_transport.driver,
         .clock = &image->clock.clock,
