@@ -99,14 +99,19 @@ void count_mark(uint32_t number)
         "hypercall", "emulated_access", "stage2_fault", "irq", "system_register", "refused",
     };
     uint64_t before = instructions(COUNTER_HYP);
+    uint32_t virtual_irqs = counts.virtual_irqs, maintenance = 0;
 
+    for (unsigned i = 0; i < vm_count; i++) {
+        virtual_irqs += vms[i].interface.delivered;
+        maintenance += vms[i].interface.maintained;
+    }
     log_print("{\"mark\":%u,\"hyp_instructions\":%llu,\"guest_instructions\":%llu,"
               "\"virtual_irqs\":%u,\"world_switches\":%u,\"maintenance\":%u,\"unclaimed\":%llu,"
               "\"hyp_entries\":{",
               (unsigned)number, (unsigned long long)(before - excluded),
               (unsigned long long)instructions(COUNTER_GUEST),
-              (unsigned)counts.virtual_irqs, (unsigned)counts.world_switches,
-              (unsigned)counts.maintenance, (unsigned long long)vm_current->bus.unclaimed);
+              (unsigned)virtual_irqs, (unsigned)counts.world_switches,
+              (unsigned)maintenance, (unsigned long long)vm_current->bus.unclaimed);
     for (unsigned i = 0; i < COUNT_ENTRIES; i++) {
         log_print("%s\"%s\":%u", i == 0 ? "" : ",", names[i], (unsigned)counts.entries[i]);
     }

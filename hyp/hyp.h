@@ -14,7 +14,7 @@
 #include <vdev/bus.h>
 #include <vdev/clock.h>
 #include <vdev/console.h>
-#include <vdev/emulators/gic_distributor.h>
+#include <vdev/emulators/gic_virtual.h>
 #include <vdev/memory.h>
 
 #include "interface.h"
@@ -83,15 +83,12 @@ void gic_forward(struct vm *vm, uint32_t interrupt);
 /* A software-generated interrupt of BOARD_INTERRUPT_SELF... */
 void gic_send_self(uint32_t interrupt);
 bool gic_is_pending(uint32_t interrupt);
-/* The context of these is the struct vm. */
-extern const struct vdev_gic_distributor_operations gic_virtual_interface;
-void gic_reset(struct vm *vm); /* the virtual CPU interface, empty */
+/* A machine's virtual CPU interface, empty; into the hardware and back. */
+int gic_virtual_init(struct vm *vm);
 void gic_save(struct vm *vm);
 void gic_restore(struct vm *vm);
 /* The virtual timer of a machine that does not run has fired. */
 void gic_timer(struct vm *vm);
-/* Has the guest anything to take? */
-bool gic_has_pending(const struct vm *vm);
 
 /* ---- counting: count.c ---- */
 
@@ -107,9 +104,8 @@ enum count_entry {
 
 struct counts {
     uint32_t entries[COUNT_ENTRIES]; /* modulo 2^32 */
-    uint32_t virtual_irqs;
+    uint32_t virtual_irqs; /* those of HCR.VI; the others are each virtual CPU interface's */
     uint32_t world_switches;
-    uint32_t maintenance; /* of the irq entries, those for the virtual CPU interface itself */
 };
 
 extern struct counts counts;
@@ -129,7 +125,6 @@ int count_mark_access(void *device, struct vdev_access *access);
 
 #define VM_MAXIMUM 6u
 #define VM_WINDOWS 12u
-#define VM_LISTS   4u /* list registers of the virtual CPU interface */
 
 /* As the entry code pushes them. */
 struct registers {
@@ -157,16 +152,6 @@ struct context {
     uint32_t vfp_enable; /* FPEXC */
 };
 
-/* The virtual CPU interface: what is in its list registers, and what they are saved to. gic.c */
-struct virtual_interface {
-    uint8_t list_of[BOARD_INTERRUPTS]; /* the list register that last carried an interrupt, ... */
-    uint16_t carried[VM_LISTS];        /* ... and the other way round */
-    uint32_t waiting[BOARD_INTERRUPTS / 32]; /* forwarded ones that found no list register */
-    uint32_t lists[VM_LISTS];
-    uint32_t control, machine, active_priorities;
-    bool timer_active; /* the physical interrupt of the virtual timer is this machine's */
-};
-
 enum vm_state {
     VM_READY,
     VM_WAITING, /* for an interrupt */
@@ -185,7 +170,8 @@ struct vm {
     unsigned window_count;
     uint32_t lines_taken[BOARD_INTERRUPTS / 32];
     struct vdev_gic_distributor distributor;
-    struct virtual_interface interface;
+    struct vdev_gic_virtual interface;
+    bool timer_active; /* the physical interrupt of the virtual timer is this machine's */
     struct vdev_memory_region region;
     struct vdev_memory memory;
     uint64_t *level2; /* of stage 2: all four gigabytes' second levels, one after the other */

@@ -108,6 +108,7 @@ static void look(struct link *link)
         return;
     }
     while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
+        /* ends: the other side does not run, and has left no more than a FIFO holds */
     }
     if (link->build != NULL) {
         schedule_rang();
@@ -135,7 +136,8 @@ static void check_deadlines(void)
 
     for (uint32_t i = 0; i < link_count; i++) {
         uint64_t deadline;
-        if (links[i].build == NULL && !links[i].native && vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
+        if (links[i].build == NULL && !links[i].native &&
+            vdev_virtio_message_bridge_deadline(&links[i].bridge, &deadline) && deadline < first) {
             first = deadline;
         }
     }
@@ -205,17 +207,18 @@ static uint32_t window_of(struct link *link)
     uint32_t before = 0;
 
     if (link->build != NULL) {
-        link->front.memory = BOARD_SHARED + link->number * FRONT_MEMORY;
+        link->front.memory = BOARD_SHARED + (uint32_t)(link - links) * FRONT_MEMORY;
         stage2_share(link->driver, link->front.memory - BOARD_SHARED + FRONTS, link->front.memory,
                      FRONT_MEMORY);
         return link->front.memory - BOARD_SHARED + FRONTS;
     }
     for (struct link *other = links; other != link; other++) {
         if (other->driver == link->driver && other->build == NULL) {
+            uint32_t window = link->driver->boot.links[other->number].window;
             if (other->client == link->client) {
-                return link->driver->boot.links[other->number].window;
+                return window;
             }
-            before++;
+            before = (window - WINDOWS) / WINDOW + 1;
         }
     }
     if (before == WINDOWS_MAXIMUM || link->client->shared_size > WINDOW) {
@@ -336,10 +339,27 @@ void link_start(void)
     }
 }
 
+/* Does one machine need another, itself or by those that it needs? */
+static bool needs(const struct vm *vm, const struct vm *other, unsigned steps)
+{
+    for (uint32_t i = 0; steps != 0 && i < link_count; i++) {
+        if (links[i].client == vm &&
+            (links[i].driver == other || needs(links[i].driver, other, steps - 1))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void link_connect(void)
 {
     for (uint32_t i = 0; i < link_count; i++) {
         connect(&links[i], pages[i]);
+    }
+    for (uint32_t i = 0; i < link_count; i++) {
+        if (needs(links[i].driver, links[i].client, vm_count)) {
+            vm_refuse(&links[i].place, "its driver VM needs this machine in turn");
+        }
     }
     for (unsigned i = 0; i < vm_count; i++) {
         if (vms[i].bare) {

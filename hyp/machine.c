@@ -33,8 +33,8 @@ static void begin(void)
 {
     static const struct place distributor = {.address = BOARD_GICD, .length = 4096};
 
-    vm_check(vdev_gic_distributor_init(&vm_current->distributor, BOARD_INTERRUPTS, &gic_virtual_interface,
-                                       vm_current),
+    vm_check(vdev_gic_distributor_init(&vm_current->distributor, BOARD_INTERRUPTS,
+                                       &vdev_gic_virtual_operations, &vm_current->interface),
              &distributor);
     vm_add_window("gicd", &distributor, vdev_gic_distributor_access, &vm_current->distributor);
     stage2_map_device(vm_current, BOARD_GICC, BOARD_GICV, 8192);

@@ -54,7 +54,7 @@ void schedule_wake(struct vm *vm)
 
 void schedule_wait(void)
 {
-    if (vm_count > 1 && !gic_has_pending(vm_current)) {
+    if (vm_count > 1 && !vdev_gic_virtual_pending(&vm_current->interface)) {
         vm_current->state = VM_WAITING;
         again();
     }
@@ -63,6 +63,7 @@ void schedule_wait(void)
 void schedule_stop(void)
 {
     vm_current->state = VM_STOPPED;
+    link_fail(vm_current);
     for (unsigned i = 0; i < vm_count; i++) {
         if (vms[i].state != VM_STOPPED && !vms[i].driver) {
             again();
@@ -96,7 +97,7 @@ static uint64_t timer_of(const struct vm *vm)
 {
     enum { ENABLE = 1, MASK = 2 };
 
-    if (vm == vm_current || vm->state == VM_STOPPED || vm->state == VM_BLOCKED || vm->interface.timer_active ||
+    if (vm == vm_current || vm->state == VM_STOPPED || vm->state == VM_BLOCKED || vm->timer_active ||
         (vm->context.cntv_ctl & (ENABLE | MASK)) != ENABLE) {
         return UINT64_MAX;
     }

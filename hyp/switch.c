@@ -25,7 +25,6 @@ void switch_prepare(struct vm *vm)
     vm->context.sctlr = SCTLR_RESET;
     vm->context.cntvoff = cpu_read_cntpct();
     vm->context.hcr = cpu_read_hcr();
-    gic_reset(vm);
 }
 
 static void save(struct context *context)

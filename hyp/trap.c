@@ -124,7 +124,6 @@ static void refuse_access(const char *why, uint32_t address, uint32_t syndrome)
     refuse(why, address, syndrome);
     if (vm_current->driver) {
         log_print("vdev: %s reached outside of what is its own: stopped\n", vm_current->name);
-        link_fail(vm_current);
         schedule_stop();
         return;
     }

@@ -19,10 +19,15 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "docs/architecture.md",
     "docs/dependencies.md",
+    "docs/message-transport.md",
+    "docs/networks.md",
+    "docs/placement.md",
     "docs/testing-drivers.md",
+    "docs/walks.md",
 )
 CODE_FOLDERS = (
-    "include", "src", "drivers", "hyp", "examples", "tools", "tests", "bench", "fuzz", "images"
+    *("include", "src", "drivers", "boards", "hyp", "examples", "tools", "tests", "bench", "fuzz"),
+    "images",
 )
 
 passed = failed = 0

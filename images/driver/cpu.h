@@ -22,7 +22,8 @@ static inline uint64_t cpu_ticks(void) /* CNTVCT: of 16 ns */
 static inline void cpu_timer(uint64_t ticks) /* CNTV: interrupts then; 0: not at all */
 {
     __asm__ volatile("mcrr p15, 3, %Q0, %R0, c14\n\tmcr p15, 0, %1, c14, c3, 1\n\tisb"
-                     : : "r"(ticks), "r"(ticks != 0));
+                     :
+                     : "r"(ticks), "r"(ticks != 0));
 }
 
 static inline void cpu_rest(void) /* until an interrupt is pending, which is not taken */

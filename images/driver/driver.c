@@ -10,11 +10,13 @@
 #include <vdev/virtio_message.h>
 
 #include "cpu.h"
-#include "driver.h"
+#include "interface.h"
+#include "shared.h"
 
 enum {
     LINKS = HYP_BOOT_LINKS, /* bits of `due`, and after them those of the kinds of devices */
     KINDS = HYP_DEVICE_NETWORK + 1,
+    STEPS = 8, /* of a device, in one turn of the loop */
     TIMER = 27,
     SPURIOUS = 1020, /* interrupts, and above */
     GICD_CTLR = 0x000,
@@ -30,10 +32,12 @@ enum {
 #define DEVICE(kind)    BIT(LINKS + (kind))
 #define PSCI_SYSTEM_OFF 0x84000008u
 
-static const struct service *const services[KINDS] = {
-    [HYP_DEVICE_CONSOLE] = &driver_console,
-    [HYP_DEVICE_DISK] = &driver_disk,
-    [HYP_DEVICE_NETWORK] = &driver_network,
+_Static_assert(LINKS <= SHARED_CLIENTS, "there is memory for every client");
+
+static const struct shared_service *const services[KINDS] = {
+    [HYP_DEVICE_CONSOLE] = &shared_console,
+    [HYP_DEVICE_DISK] = &shared_disk,
+    [HYP_DEVICE_NETWORK] = &shared_network,
 };
 static struct client {
     struct vdev_message_link link;
@@ -46,14 +50,14 @@ static struct client {
 static const struct vdev_io gic = {.base = 0x2c001000};
 static uint32_t due, due_by[SPURIOUS];                      /* an interrupt */
 static uint32_t first[KINDS], active[KINDS], served[KINDS]; /* interrupts, and links, of a kind */
-uint64_t driver_deadline;
+static uint64_t deadline;                                   /* of the disk, or 0 */
 
 static uint64_t now(void *context)
 {
     (void)context;
     return cpu_ticks() * 16;
 }
-const struct vdev_clock driver_clock = {.now = now};
+static const struct vdev_clock clock = {.now = now};
 
 static _Noreturn void stop(const char *why, uint32_t number)
 {
@@ -68,11 +72,17 @@ _Noreturn void driver_fault(uint32_t address)
     stop("an exception before", address);
 }
 
-void driver_check(int status, const char *what)
+static void check(int status, const char *what)
 {
     if (status != VDEV_OK) {
         stop(what, (uint32_t)-status);
     }
+}
+
+/* A client's request is followed by a poll in any case. */
+static void nothing(void *context)
+{
+    (void)context;
 }
 
 static void attach(uint32_t interrupt, uint32_t bit)
@@ -97,7 +107,8 @@ static void start_device(const struct hyp_boot *boot, uint32_t number)
         clients_of += boot->links[i].kind == device->kind;
     }
     first[device->kind] = device->interrupt;
-    services[device->kind]->start(device->address, clients_of);
+    const struct shared_start start = {device->address, clients_of, &clock, STEPS, nothing};
+    check(services[device->kind]->start(&start), "device");
     for (uint32_t i = 0; i < services[device->kind]->interrupts; i++) {
         attach(device->interrupt + i, DEVICE(device->kind));
     }
@@ -113,20 +124,22 @@ static void start_link(const struct hyp_boot_link *link, uint32_t number)
     struct client *client = &clients[number];
     const struct vdev_message_link_configuration fifos = {
         (void *)(uintptr_t)link->out, (void *)(uintptr_t)link->in, link->capacity, ring, client};
+    const struct shared_client shared = {link->name, &client->memory, link->first_sector,
+                                         link->sectors, link->merges != 0};
+    struct vdev_virtio_device *device;
 
     if (link->kind >= KINDS || first[link->kind] == 0) {
         stop("no device for a link of kind", link->kind);
     }
     client->kind = link->kind;
-    client->region = (struct vdev_memory_region){link->guest_address, link->length,
-                                                 (void *)(uintptr_t)link->window,
-                                                 VDEV_NO_BUS_ADDRESS, true};
-    driver_check(vdev_memory_init(&client->memory, &client->region, 1), "window");
-    struct vdev_virtio_device *device =
-        services[link->kind]->join(number, link, &client->memory);
-    driver_check(vdev_message_link_init(&client->link, &fifos), "link");
+    client->region =
+        (struct vdev_memory_region){link->guest_address, link->length,
+                                    (void *)(uintptr_t)link->window, VDEV_NO_BUS_ADDRESS, true};
+    check(vdev_memory_init(&client->memory, &client->region, 1), "window");
+    check(services[link->kind]->join(number, &shared, &device), "back-end");
+    check(vdev_message_link_init(&client->link, &fifos), "link");
     vdev_virtio_message_device_bus_init(&client->bus, &client->link);
-    driver_check(vdev_virtio_message_device_add(&client->bus, &client->device, device, 0), "bus");
+    check(vdev_virtio_message_device_add(&client->bus, &client->device, device, 0), "bus");
     served[link->kind] |= BIT(number);
     uint32_t edges = GICD_ICFGR + link->interrupt / 16 * 4;
     uint32_t others = vdev_io_read32(&gic, edges);
@@ -166,10 +179,11 @@ static inline void serve_link(uint32_t number)
 
 static inline void serve_device(uint32_t kind)
 {
-    enum progress progress = services[kind]->poll();
+    enum shared_progress progress = services[kind]->poll(&deadline);
 
-    due |= progress == MORE ? DEVICE(kind) : served[kind]; /* one may have left off at its bound */
-    for (; progress == WAITS && active[kind] != 0; active[kind] &= active[kind] - 1) {
+    due |= progress == SHARED_MORE ? DEVICE(kind)
+                                   : served[kind]; /* one may have left off at its bound */
+    for (; progress == SHARED_WAITS && active[kind] != 0; active[kind] &= active[kind] - 1) {
         vdev_io_write32(&gic, GICC_DIR, first[kind] + (uint32_t)__builtin_ctz(active[kind]));
     }
 }
@@ -195,7 +209,7 @@ _Noreturn void driver_main(const struct hyp_boot *boot)
     for (;;) {
         ask_interrupts();
         if (due == 0) {
-            cpu_timer(driver_deadline / 16);
+            cpu_timer(deadline / 16);
             cpu_rest();
         }
         uint32_t turn = due;

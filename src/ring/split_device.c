@@ -11,6 +11,7 @@
 #include "core/mem.h"
 #include "core/memory.h"
 #include "ring/split.h"
+#include "ring/split_adopt.h"
 
 int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
                             const struct vdev_virtqueue_configuration *configuration)
@@ -144,8 +145,9 @@ static inline const void *table_of(const struct vdev_device_queue *queue, uint64
  * Follow an indirect table to its end; `left` descriptors may still come before the chain is longer
  * than the queue [VIRTIO 1.4 §2.7.5.3]. The WRITE flag of `reference` is ignored, as it must be.
  */
-static int walk_indirect(const struct vdev_device_queue *queue, struct vdev_chain *chain,
-                         const struct ring_descriptor *reference, unsigned left)
+static inline __attribute__((always_inline)) int
+walk_indirect(const struct vdev_device_queue *queue, struct vdev_chain *chain,
+              const struct ring_descriptor *reference, unsigned left)
 {
     uint64_t address = reference->address;
     uint32_t length = reference->length;
@@ -203,8 +205,11 @@ static inline bool is_one_writable(const struct vdev_device_queue *queue, struct
     return true;
 }
 
-/* Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. */
-static int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned index)
+/*
+ * Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. Part of
+ * take, the path of every request, although something rare uses it too.
+ */
+static inline __attribute__((always_inline)) int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned index)
 {
     struct ring_descriptor descriptor = ring_load_descriptor(queue->descriptors, index);
 
@@ -281,6 +286,13 @@ static int take(struct vdev_device_queue *queue, struct vdev_chain *chain, unsig
         vdev_device_queue_refuse(queue, head);
     }
     return VDEV_ERROR_EMPTY;
+}
+
+int ring_chain_of(struct vdev_device_queue *queue, struct vdev_chain *chain, uint16_t head)
+{
+    int status = walk(queue, chain, head);
+
+    return status == VDEV_ERROR_CORRUPT ? corrupt(queue) : status;
 }
 
 int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *chain)

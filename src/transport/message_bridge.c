@@ -175,6 +175,9 @@ static int write_status(struct vdev_virtio_message_bridge *bridge, const struct 
     if (bridge->id == 0 || (bridge->failed && access->value != 0 && !is_asked(bridge, access))) {
         return refuse(bridge);
     }
+    if (access->value == 0 && !is_asked(bridge, access)) {
+        vdev_message_bridge_stop_mourning(bridge);
+    }
     return ask(bridge, access,
                (set & VDEV_VIRTIO_STATUS_FEATURES_OK) != 0 ? STEP_ACCEPT : STEP_STATUS, 0);
 }
@@ -240,6 +243,9 @@ static int write_register(struct vdev_virtio_message_bridge *bridge,
 
 static int notify(struct vdev_virtio_message_bridge *bridge, uint32_t queue)
 {
+    if (bridge->failed && vdev_message_bridge_mourn_queue(bridge, queue)) {
+        return VDEV_OK;
+    }
     if (queue >= bridge->queue_count || !bridge->queues[queue].ready || bridge->failed ||
         (bridge->status & VDEV_VIRTIO_STATUS_DRIVER_OK) == 0) {
         return refuse(bridge);
@@ -262,6 +268,7 @@ int vdev_virtio_message_bridge_access(void *device, struct vdev_access *access)
     if (access->write && offset == VIRTIO_MMIO_INTERRUPT_ACK) {
         bridge->interrupt_status &= ~(uint32_t)access->value;
         vdev_interrupt_set(&bridge->line, bridge->interrupt_status != 0);
+        vdev_message_bridge_mourn_on(bridge);
         return VDEV_OK;
     }
     if (!access->write && offset == VIRTIO_MMIO_INTERRUPT_STATUS) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the two files of the bridge share: registers above, steps of the conversation below. */
+/* What the files of the bridge share: registers above, steps of the conversation below, and what is
+ * done when there is nobody to talk to any more. */
 #ifndef TRANSPORT_MESSAGE_BRIDGE_H
 #define TRANSPORT_MESSAGE_BRIDGE_H
 
@@ -34,5 +35,19 @@ void vdev_message_bridge_fail(struct vdev_virtio_message_bridge *bridge);
 
 /* Look again at status and configuration, if an event asked for it and nothing goes before. */
 void vdev_message_bridge_look(struct vdev_virtio_message_bridge *bridge);
+
+/* The used buffer or the configuration interrupt. */
+void vdev_message_bridge_raise(struct vdev_virtio_message_bridge *bridge, uint32_t cause);
+
+/* ---- message_bridge_mourning.c ---- */
+
+/* A part of what mourning has to do: at most one ring or eight requests. True: there is more. */
+bool vdev_message_bridge_mourn_on(struct vdev_virtio_message_bridge *bridge);
+
+/* The driver notified a queue of a failed device. False: that is not ours to serve. */
+bool vdev_message_bridge_mourn_queue(struct vdev_virtio_message_bridge *bridge, uint32_t queue);
+
+/* The driver resets the device: if there is none to do it, the rings are the driver's again. */
+void vdev_message_bridge_stop_mourning(struct vdev_virtio_message_bridge *bridge);
 
 #endif

@@ -13,7 +13,7 @@
 /* A configuration that changes while it is read, so often in a row, is not a configuration. */
 #define CONFIGURATION_TRIES 8u
 
-static void raise(struct vdev_virtio_message_bridge *bridge, uint32_t cause)
+void vdev_message_bridge_raise(struct vdev_virtio_message_bridge *bridge, uint32_t cause)
 {
     bridge->interrupt_status |= cause;
     vdev_interrupt_set(&bridge->line, true);
@@ -34,7 +34,7 @@ void vdev_message_bridge_fail(struct vdev_virtio_message_bridge *bridge)
         bridge->id = 0; /* nothing to drive */
     }
     if (!before && (bridge->status & VDEV_VIRTIO_STATUS_DRIVER_OK) != 0) {
-        raise(bridge, VDEV_VIRTIO_INTERRUPT_CONFIGURATION);
+        vdev_message_bridge_raise(bridge, VDEV_VIRTIO_INTERRUPT_CONFIGURATION);
     }
 }
 
@@ -157,7 +157,7 @@ static void finish(struct vdev_virtio_message_bridge *bridge)
     bridge->done = bridge->asking;
     if (bridge->announce) {
         bridge->announce = false;
-        raise(bridge, VDEV_VIRTIO_INTERRUPT_CONFIGURATION);
+        vdev_message_bridge_raise(bridge, VDEV_VIRTIO_INTERRUPT_CONFIGURATION);
     }
     vdev_message_bridge_look(bridge);
 }
@@ -233,6 +233,7 @@ static void forget(struct vdev_virtio_message_bridge *bridge)
         bridge->queues[i].ready = false;
         memset(&bridge->queues[i].configuration, 0, sizeof bridge->queues[i].configuration);
     }
+    memset(&bridge->mourning, 0, sizeof bridge->mourning);
     bridge->accepted = 0;
     bridge->unacceptable = false;
     bridge->failed = false;
@@ -337,7 +338,7 @@ static void received(struct vdev_virtio_message_remote *remote)
     if (remote->used != 0) {
         remote->used = 0;
         if (!bridge->failed) {
-            raise(bridge, VDEV_VIRTIO_INTERRUPT_QUEUE);
+            vdev_message_bridge_raise(bridge, VDEV_VIRTIO_INTERRUPT_QUEUE);
         }
     }
     if (remote->configuration) {

@@ -19,8 +19,11 @@ int vdev_virtio_driver_reset(struct vdev_virtio_driver *driver, const struct vde
 {
     driver->operations->set_status(driver, 0);
     uint64_t start = vdev_clock_now(clock);
-    while (driver->operations->status(driver) != 0) {
-        if (vdev_clock_now(clock) - start > VDEV_VIRTIO_RESET_NANOSECONDS) {
+    uint32_t status;
+    while ((status = driver->operations->status(driver)) != 0) {
+        /* Nothing but that is what a transport says whose peer is gone: it has waited already. */
+        if (status == VDEV_VIRTIO_STATUS_NEEDS_RESET ||
+            vdev_clock_now(clock) - start > VDEV_VIRTIO_RESET_NANOSECONDS) {
             return VDEV_ERROR_TIMEOUT;
         }
     }

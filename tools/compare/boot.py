@@ -246,6 +246,8 @@ class Boot:
         self.progress(f"{self.arrangement.title}: {system} is up")
         for window in self.windows:
             if window.device == "block":
+                if window.workload.startswith("deep"):
+                    self._words(f"requests {window.workload}")
                 result = self._expect(f"checksum {window.workload} ")
                 good = result == workload.disk_checksum(self.original, window)
             elif window.device == "gpio":

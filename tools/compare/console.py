@@ -63,6 +63,14 @@ class Console:
             self.transcript += self.pending
             self.pending = b""
 
+    def until(self, words):
+        """All that comes up to some words, which are then gone, too."""
+        while words not in self.pending:
+            self._receive("prompt")
+        said, _, self.pending = self.pending.partition(words)
+        self.transcript += said
+        return said.decode(errors="replace")
+
     def bytes(self, count):
         while len(self.pending) < count:
             self._receive("byte")

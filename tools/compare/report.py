@@ -75,6 +75,8 @@ def _title(row):
     size = f"{size >> 20} MiB" if size >> 20 else f"{size >> 10} KiB"
     direction, request = row["workload"].split("-")
     title = f"{row['device']}: {size} {'written' if direction == 'write' else 'read'}"
+    if direction == "deep":
+        title += ", 32 at a time,"
     if row["guest"] != "linux":
         title = f"guest {row['guest']}, {title}"
     return f"{title} in requests of {request[:-1]} KiB" if row["device"] == "block" else title

@@ -36,6 +36,8 @@ WINDOWS = (
     Window(2, "block", "read-64k", 4 * MIB, 64 << 10, 8 * MIB),
     Window(3, "block", "write-4k", 4 * MIB, 4 << 10, 16 * MIB),
     Window(4, "block", "write-64k", 4 * MIB, 64 << 10, 24 * MIB),
+    # 32 requests in flight.
+    Window(16, "block", "deep-4k", 4 * MIB, 4 << 10, 12 * MIB),
     Window(5, "console", "write-64k", PATTERN_SIZE),
     Window(6, "console", "read-4k", INPUT_SIZE),
     # Numbers and sizes as in bench/net/net.c; the bytes of both ways together.

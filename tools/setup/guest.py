@@ -34,8 +34,10 @@ MODULES = (
     "smsc911x",
     "smsc",
 )
-# What of ours goes into the guest: its part of the network's windows.
-PROGRAM = os.path.join(HERE, "..", "..", "bench", "net", "net.c")
+# What of ours goes into the guest: its part of the network's windows and of the disk's.
+PROGRAMS = [
+    os.path.join(HERE, "..", "..", "bench", name, f"{name}.c") for name in ("net", "block")
+]
 FLOOD = os.path.join(HERE, "..", "..", "bench", "net", "flood.c")
 COMPILER = ("arm-linux-gnueabihf-gcc", "-static", "-O2", "-Wall", "-Wextra", "-Werror")
 READELF = "arm-linux-gnueabihf-readelf"
@@ -147,10 +149,13 @@ def build_initramfs(build, root):
     busybox = one(os.path.join(root, "bin", "busybox"), "busybox")
 
     def make():
-        programs = {"busybox": busybox, "net": compile_program(build, PROGRAM)}
+        programs = {"busybox": busybox}
+        for each in PROGRAMS:
+            path = compile_program(build, each)
+            programs[os.path.basename(path)] = path
         return initramfs.build(programs, modules, init, {"pattern": workload.pattern()})
 
-    build_archive(build, "initramfs.cpio.gz", init, (busybox, PROGRAM, *modules), make)
+    build_archive(build, "initramfs.cpio.gz", init, (busybox, *PROGRAMS, *modules), make)
 
 
 def build_network_initramfs(build, root, network_root):

@@ -100,7 +100,8 @@ def run(options):
         f" is here, Ctrl-A X ends; the others and the log are in {os.path.relpath(directory)}",
         flush=True,
     )
-    process = subprocess.Popen(command, env=machine.ENVIRONMENT)
+    with open(os.path.join(directory, "qemu.log"), "wb") as errors:
+        process = subprocess.Popen(command, env=machine.ENVIRONMENT, stderr=errors)
     shower = threading.Thread(target=follow, args=(system, process))
     shower.start()
     try:
@@ -112,7 +113,12 @@ def run(options):
     if said:
         print(f"system: {options.file}: {said.removeprefix('vdev: ')}", file=sys.stderr)
         return 2
-    return process.returncode
+    if process.returncode:
+        with open(os.path.join(directory, "qemu.log"), errors="replace") as errors:
+            lines = [line.rstrip() for line in errors if "audio" not in line]
+        print(f"system: {lines[-1] if lines else 'QEMU failed'}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def main(arguments):

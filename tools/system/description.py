@@ -69,6 +69,9 @@ class Description:
         result = _tool("fdtget", "-t", "s", self.blob, f"/{node}", name)
         return None if result.returncode else result.stdout.rstrip("\n")
 
+    def has(self, node, name):
+        return _tool("fdtget", "-t", "bx", self.blob, f"/{node}", name).returncode == 0
+
     def _find_image(self, vm, kind, names, folder):
         said = self.string(vm, f"{kind}-file")
         if said is None:

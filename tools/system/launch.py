@@ -54,8 +54,9 @@ class System:
 def uart_of(system, number):
     """Which of the board's two console UARTs, 0 or 1, ends at the console of a machine; None if it
     has none. As in hyp/machine.c: the second is everyone's but the first machine's, unless a
-    machine has the real UART itself."""
+    machine shares the first, or has the real one itself, or by a driver VM."""
     for vm, node, arrangement, driver in system.description.devices():
         if vm == f"vm@{number}" and node == "console":
-            return 0 if number == 0 or arrangement == "vm-owned" or driver else 1
+            shared = system.description.has(f"{vm}/{node}", "shared")
+            return 0 if number == 0 or arrangement == "vm-owned" or driver or shared else 1
     return None

@@ -22,6 +22,7 @@ import omap3  # noqa: E402
 import report  # noqa: E402
 import report_network  # noqa: E402
 import sizes  # noqa: E402
+import systems  # noqa: E402
 import workload  # noqa: E402
 
 ROW_FIELDS = (
@@ -410,5 +411,6 @@ def run(build):
         except boot.BootError as error:
             tests.check("the second run does its work", False, f"{error}\n{error.details}")
         omap3.run(tests, build, done["pure"].original, progress)
+    systems.run(tests, build, progress, refuses)
     print(f"  the whole system: {tests.passed} passed, {tests.failed} failed")
     return tests.passed, tests.failed
