@@ -50,6 +50,7 @@ struct link {
 static struct link links[LINKS];
 static uint32_t link_count;
 static bool starting; /* a front-end is: it waits for its driver VM */
+static struct vdev_buffer mourning[VDEV_MESSAGE_BRIDGE_MOURNED];
 static uint8_t pages[LINKS][PAGE] __attribute__((aligned(PAGE)));
 
 bool link_build(const struct place *place, uint32_t kind, void (*build)(const struct place *place))
@@ -120,6 +121,11 @@ static void look(struct link *link)
     if (vdev_virtio_message_bridge_poll(&link->bridge)) {
         schedule_unblock(link->client);
     }
+    /* Of a driver VM that was stopped: what the client waits for fails. */
+    if (vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, mourning,
+                                         VDEV_MESSAGE_BRIDGE_MOURNED)) {
+        schedule_work(late);
+    }
     check_deadlines();
 }
 
@@ -165,6 +171,8 @@ bool link_doorbell(struct vm *vm, uint32_t number)
 
 void link_fail(struct vm *driver)
 {
+    static struct vdev_buffer pieces[VDEV_MESSAGE_BRIDGE_MOURNED];
+
     for (uint32_t i = 0; i < link_count; i++) {
         struct link *link = &links[i];
         if (link->driver == driver && link->native) {
@@ -173,6 +181,11 @@ void link_fail(struct vm *driver)
         } else if (link->driver == driver) {
             vdev_message_link_close(&link->messages);
             look(link);
+            /* The guest's driver does not know that: all that it asks for ends with an error. */
+            while (link->build == NULL &&
+                   vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, pieces,
+                                                    VDEV_MESSAGE_BRIDGE_MOURNED)) {
+            }
         }
     }
 }

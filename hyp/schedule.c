@@ -164,6 +164,10 @@ static void account(void)
     }
 }
 
+static void nothing(void)
+{
+}
+
 static void do_work(void)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -172,6 +176,9 @@ static void do_work(void)
             works[i] = NULL;
             function();
         }
+    }
+    if (works[0] != NULL || works[1] != NULL) {
+        gic_send_self(BOARD_INTERRUPT_SELF_WORK); /* in an entry of its own */
     }
 }
 
@@ -245,6 +252,7 @@ void schedule_start(void)
 
     period = started = now();
     vm_current = &nobody;
+    gic_attach(BOARD_INTERRUPT_SELF_WORK, nothing);
     for (unsigned i = 0; i < vm_count; i++) {
         switch_prepare(&vms[i]);
         if (vm_count > 1) {

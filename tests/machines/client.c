@@ -88,11 +88,11 @@ static bool console_print(void)
 
 /* ---- everything, between marks ---- */
 
-/* Reads what the host put there, 64 KiB each, between two marks. */
-static bool read_card(uint32_t number, uint32_t depth)
+/* Reads what the host put there, so many sectors each, between two marks. */
+static bool read_card(uint32_t number, uint32_t each, uint32_t depth)
 {
     mark(number);
-    int status = disk_move(VDEV_BLOCK_READ, 0, DISK_SECTORS, EACH, depth);
+    int status = disk_move(VDEV_BLOCK_READ, 0, DISK_SECTORS, each, depth);
     mark(number + 1);
     return status == VDEV_OK && card_holds(disk_data, 0, DISK_SECTORS, 0);
 }
@@ -134,8 +134,9 @@ static void all(const struct hyp_boot *boot)
     say("block starts", (uint32_t)-disk_status);
     say("console starts", (uint32_t)-console_status);
     say("net starts", (uint32_t)-net_status);
-    say("reads at depth 1", read_card(MARK_READ_ONE, 1));
-    say("reads at depth 8", read_card(MARK_READ_MANY, 8));
+    say("reads at depth 1", read_card(MARK_READ_ONE, EACH, 1));
+    say("reads at depth 8", read_card(MARK_READ_MANY, EACH, 8));
+    say("reads at depth 32", read_card(MARK_READ_SMALL, 8, DISK_DEPTH));
     say("writes and reads back", write_card());
     say("prints", console_print());
     say("pings", net_ping(100));

@@ -8,7 +8,6 @@
 
 #define QUEUE_SIZE 128u
 #define PIECES     4u
-#define WAITING    1 /* no status is positive */
 
 #define SHARED(array)                                                                              \
     {                                                                                              \
@@ -52,58 +51,68 @@ int disk_open(const struct hyp_boot *boot, const struct hyp_boot_link *link, uin
 static struct one {
     struct vdev_block_request request;
     struct vdev_buffer buffer;
-    int result;
+    bool busy;
 } all[DISK_DEPTH];
 
+static struct {
+    enum vdev_block_operation operation;
+    uint32_t first, sectors, each, depth; /* as disk_move's */
+    uint32_t begun, flying;
+    int worst;
+} move;
+
+static void complete(struct vdev_block_request *request, int status);
+
+/* Submits until so many are in flight. */
+static void fill(uint32_t depth)
+{
+    for (uint32_t i = 0; i < move.depth && move.flying < depth; i++) {
+        struct one *one = &all[i];
+        if (one->busy || move.begun == move.sectors || move.worst != VDEV_OK) {
+            continue;
+        }
+        uint32_t *data = &disk_data[move.begun * 128];
+        one->buffer = (struct vdev_buffer){data, move.each * VDEV_SECTOR_SIZE, (uintptr_t)data};
+        one->request = (struct vdev_block_request){.operation = move.operation,
+                                                   .sector = move.first + move.begun,
+                                                   .buffers = &one->buffer,
+                                                   .buffer_count = 1,
+                                                   .complete = complete,
+                                                   .owner = one};
+        move.worst = vdev_block_submit(&disk.frontend.block, &one->request);
+        if (move.worst == VDEV_OK) {
+            one->busy = true;
+            move.begun += move.each;
+            move.flying++;
+        }
+    }
+}
+
+/* The next ones go with one notification, since this comes from inside the front-end's poll. */
 static void complete(struct vdev_block_request *request, int status)
 {
-    ((struct one *)request->owner)->result = status;
+    ((struct one *)request->owner)->busy = false;
+    move.flying--;
+    move.worst = move.worst == VDEV_OK ? status : move.worst;
+    fill(move.depth);
 }
 
 int disk_move(enum vdev_block_operation operation, uint32_t first, uint32_t sectors, uint32_t each,
               uint32_t depth)
 {
-    uint32_t begun = 0, flying = 0;
-    int worst = VDEV_OK;
-
-    for (uint32_t i = 0; i < depth; i++) {
-        all[i].result = VDEV_OK;
-        all[i].request.owner = NULL;
+    move.operation = operation;
+    move.first = first;
+    move.sectors = sectors;
+    move.each = each;
+    move.depth = depth;
+    move.begun = move.flying = 0;
+    move.worst = VDEV_OK;
+    fill(1);
+    while (move.flying != 0) {
+        uint32_t before = move.flying + move.begun;
+        if (!vdev_block_poll(&disk.frontend.block) && move.flying + move.begun == before) {
+            rest(10000000);
+        }
     }
-    do {
-        for (uint32_t i = 0; i < depth; i++) {
-            struct one *one = &all[i];
-            if (one->request.owner != NULL && one->result != WAITING) {
-                one->request.owner = NULL;
-                flying--;
-                worst = worst == VDEV_OK ? one->result : worst;
-            }
-            if (one->request.owner != NULL || begun == sectors || worst != VDEV_OK) {
-                continue;
-            }
-            uint32_t *data = &disk_data[begun * 128];
-            one->buffer = (struct vdev_buffer){data, each * VDEV_SECTOR_SIZE, (uintptr_t)data};
-            one->request = (struct vdev_block_request){operation,      first + begun, &one->buffer,
-                                                       1,              complete,      one,
-                                                       .next = NULL};
-            one->result = WAITING;
-            worst = vdev_block_submit(&disk.frontend.block, &one->request);
-            if (worst != VDEV_OK) {
-                one->request.owner = NULL;
-                break;
-            }
-            begun += each;
-            flying++;
-        }
-        if (!vdev_block_poll(&disk.frontend.block) && flying != 0) {
-            bool done = false;
-            for (uint32_t i = 0; i < depth; i++) {
-                done |= all[i].request.owner != NULL && all[i].result != WAITING;
-            }
-            if (!done) {
-                rest(10000000);
-            }
-        }
-    } while (flying != 0 || (begun < sectors && worst == VDEV_OK));
-    return worst;
+    return move.worst;
 }

@@ -275,16 +275,14 @@ void hostile_driver_main(const struct hyp_boot *boot, uint32_t which)
 {
     told = find_link(boot, HYP_DEVICE_DISK, true);
     variant = which;
+    while (variant == DRIVER_NEVER_STARTS) {
+        rest(UINT64_C(1000000000));
+    }
     if (told == NULL) {
         say("FAIL nothing to serve", 0);
         return;
     }
     doorbell = link_number(boot, told);
-    if (variant == DRIVER_NEVER_STARTS) {
-        for (;;) {
-            rest(UINT64_C(1000000000));
-        }
-    }
     start(boot);
     if (variant == DRIVER_NEVER_ANSWERS || variant == DRIVER_UNASKED_ANSWER ||
         variant == DRIVER_ANSWERS_TWICE || variant == DRIVER_LONG_ANSWER) {

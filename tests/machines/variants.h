@@ -14,7 +14,8 @@ enum {
     MARK_STARTED = 2,
     MARK_READ_ONE = 3,
     MARK_READ_MANY = 5,
-    MARK_END = 7,
+    MARK_READ_SMALL = 7,
+    MARK_END = 9,
 };
 
 enum hostile_driver {

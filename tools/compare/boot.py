@@ -20,6 +20,8 @@ SILENCE = 240
 POWER_OFF = 60
 # The bare-metal guest's windows: one empty, and one for each kind of entry (counts.py says which).
 BENCH_WINDOWS = 5
+# Those that yield: an empty window, and the turns.
+SWITCH_MARKS = 4
 
 
 class BootError(Exception):
@@ -46,18 +48,21 @@ def _json_lines(path):
     return objects, others
 
 
-def bench(files, directory, disk, progress):
-    """Runs the bare-metal guest that is entered for one thing at a time; returns its marks."""
-    for path in (files.hypervisor, files.bench):
+def _bare(what, files, directory, disk, images, marks_wanted, devices=(), measure=False):
+    """Runs bare-metal guests to their end; returns the marks that the first one wrote."""
+    for path in (files.hypervisor, *images):
         if not os.path.exists(path):
-            raise BootError(f"entries: there is no {os.path.relpath(path)}: ./run build makes it")
+            raise BootError(f"{what}: there is no {os.path.relpath(path)}: ./run build makes it")
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
-    command = machine.command(
-        machine.ARRANGEMENTS["pure"], files, directory, "null", None, [], disk, files.bench
-    )
-    # It touches no disk: the image is there for the machine alone, and any write to it would be
-    # thrown away.
+    placed = [
+        (path, machine.KERNEL_ADDRESS + index * 0x100000) for index, path in enumerate(images)
+    ]
+    tree, log = os.path.join(directory, "system.dtb"), os.path.join(directory, "hypervisor.log")
+    machine.compile_tree(machine.bare_source(placed, devices, measure), tree)
+    serials = (f"file,path={directory}/guest.log", f"file,path={log}")
+    command = machine.system_command(files, tree, placed, serials, disk, False, False)
+    # They leave the disk alone, or wrong: what they write is thrown away.
     command.append("-snapshot")
     with open(os.path.join(directory, "qemu.log"), "wb") as errors:
         try:
@@ -71,19 +76,47 @@ def bench(files, directory, disk, progress):
             )
         except subprocess.TimeoutExpired:
             raise BootError(
-                f"entries: the bare-metal guest has not ended after {SILENCE} seconds",
-                "\n".join(_json_lines(os.path.join(directory, "hypervisor.log"))[1][-20:]),
+                f"{what}: the bare-metal guest has not ended after {SILENCE} seconds",
+                "\n".join(_json_lines(log)[1][-20:]),
             ) from None
-    objects, text = _json_lines(os.path.join(directory, "hypervisor.log"))
-    marks = {line["mark"]: line for line in objects if "mark" in line}
-    missing = set(range(1, 2 * BENCH_WINDOWS + 1)) - set(marks)
+    objects, text = _json_lines(log)
+    marks = {}
+    for line in objects:
+        marks.setdefault(line.get("mark"), line)
+    missing = set(range(1, marks_wanted + 1)) - set(marks)
     if missing:
         raise BootError(
-            f"entries: the bare-metal guest wrote {len(marks)} marks and not number {min(missing)}",
+            f"{what}: the bare-metal guest wrote {len(marks)} marks and not number {min(missing)}",
             "\n".join(f"hypervisor: {line}" for line in text[-20:]),
         )
-    progress("entries: the bare-metal guest is done")
-    return marks
+    return objects, marks
+
+
+def bench(files, directory, disk, progress):
+    """Runs the bare-metal guest that is entered for one thing at a time, and the two that yield to
+    each other; returns the marks of both."""
+    console = [("console", machine.BOARD["console"], "pure")]
+    _, marks = _bare(
+        "entries", files, directory, disk, [files.bench], 2 * BENCH_WINDOWS, console
+    )
+    _, switches = _bare(
+        "entries", files, f"{directory}-switch", disk, [files.switch, files.partner], SWITCH_MARKS
+    )
+    progress("entries: the bare-metal guests are done")
+    return marks, switches
+
+
+def hostile(files, directory, disk, progress):
+    """The longest paths, mark by mark, that the hostile guest's tests make."""
+    devices = [
+        ("console", machine.BOARD["console"], "pure"),
+        ("disk", machine.VIRTIO["disk"], "para"),
+    ]
+    objects, _ = _bare(
+        "hostile guest", files, directory, disk, [files.hostile], 1, devices, measure=True
+    )
+    progress("longest path: the hostile guest is done")
+    return [line["longest"] for line in objects if "longest" in line]
 
 
 def windows(arrangement, work):

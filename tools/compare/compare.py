@@ -131,7 +131,7 @@ def _gather(options, running, benching, finished):
             errors.append(error)
     entries = {}
     try:
-        entries = counts.entries(benching.result()) if benching else {}
+        entries = counts.entries(*benching.result()) if benching else {}
     except boot.BootError as error:
         errors.append(error)
     return rows, entries, errors

@@ -106,6 +106,56 @@ def network(boot, window, begin, end):
     }
 
 
+def requests(boot, window):
+    """How many requests a disk was asked for, as its driver made them; None of other devices."""
+    if window.device != "block":
+        return None
+    said = boot.said.get(f"requests {window.workload}")
+    return int(said["count"]) if said else window.bytes // window.request
+
+
+# Who a trap is for, by the hypervisor's class of it.
+TRAPS = {0x01: "wait for interrupt", 0x07: "floating point", 0x12: "hypercall", 0x20: "fetch"}
+
+
+def cause(path, devices=()):
+    """What a path was entered for, in words; `devices` are names and pages."""
+    syndrome, detail = path["syndrome"], path["detail"]
+    if syndrome == 0:
+        return f"interrupt {detail & 0x3FF}"
+    kind = syndrome >> 26
+    if kind in (0x24, 0x25):
+        names = [name for name, page in devices if page == detail & ~0xFFF]
+        if len(names) > 1:
+            return "access to a virtio device"  # they share the page, which is all that is known
+        return f"access to {names[0]}" if names else f"access at {detail:#x}"
+    return f"{TRAPS.get(kind, f'trap of class {kind:#x}')}" + (
+        f" {detail:#x}" if kind == 0x12 else ""
+    )
+
+
+def longest_paths(boot):
+    """The longest path through the hypervisor in each window of a boot that looked for it, and
+    before each."""
+    names = {
+        number: f"{window.device} {window.workload}" if number % 2 == 0 else "between"
+        for window in boot.windows
+        for number in (2 * window.number - 1, 2 * window.number)
+    }
+    every = [(name, base & ~0xFFF) for _, name, base, _, _ in boot.arrangement.devices.values()]
+    every.append(("interrupt controller", machine.INTERRUPT_CONTROLLER))
+    return [
+        {
+            "boot": boot.arrangement.title,
+            "work": names.get(line["mark"], "end"),
+            "instructions": line["longest"]["instructions"],
+            "cause": cause(line["longest"], every),
+        }
+        for line in boot.log
+        if "longest" in line
+    ]
+
+
 def row(boot, window):
     """One row of the report, of one window in one boot."""
     arrangement = boot.arrangement
@@ -125,7 +175,7 @@ def row(boot, window):
     result = {
         "device": window.device,
         "arrangement": arrangement.name,
-        "placement": "hypervisor" if arrangement.name in ("pure", "para") else "none",
+        "placement": arrangement.placement,
         "guest": arrangement.guest,
         "interface": arrangement.interface_of(window.device),
         "workload": window.workload,
@@ -137,6 +187,7 @@ def row(boot, window):
         "hyp_entries_by_cause": cost["hyp_entries_by_cause"],
         "hyp_instructions": cost["hyp_instructions"],
         "guest_instructions": cost["guest_instructions"],
+        "requests": requests(boot, window),
         "virtual_irqs": cost["virtual_irqs"],
         "world_switches": cost["world_switches"],
         "traced_accesses": traced,
@@ -166,9 +217,18 @@ def add_native_accesses(rows):
             )
 
 
-def entries(marks):
-    """Instructions in the hypervisor for one entry of each kind, from the bare-metal guest's
-    marks."""
+def world_switch(marks):
+    """Instructions in the hypervisor for one switch from a machine to another, from trap to
+    return."""
+    empty, turns = hypervisor_cost(marks[1], marks[2]), hypervisor_cost(marks[3], marks[4])
+    times = turns["world_switches"]
+    instructions = turns["hyp_instructions"] - empty["hyp_instructions"]
+    return round(instructions / times, 1) if times else None
+
+
+def entries(marks, switches):
+    """Instructions in the hypervisor for one entry of each kind, from the marks of the bare-metal
+    guests."""
     empty = hypervisor_cost(marks[1], marks[2])
     result = {}
     for index, (name, repetitions) in enumerate(BENCH_WINDOWS):
@@ -177,4 +237,5 @@ def entries(marks):
         times = repetitions(cost) - repetitions(empty)
         instructions = cost["hyp_instructions"] - empty["hyp_instructions"]
         result[name] = round(instructions / times, 1) if times > 0 else None
+    result["world_switch"] = world_switch(switches)
     return result

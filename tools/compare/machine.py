@@ -41,6 +41,8 @@ ENVIRONMENT = dict(os.environ, QEMU_AUDIO_DRV="none")
 # An idle virtio-mmio slot's register: see the marks in setup/init.
 MARK_REGISTER = 0x1C130614
 
+INTERRUPT_CONTROLLER = 0x2C001000
+
 # Physical addresses that the hypervisor's image expects things at.
 DESCRIPTION_ADDRESS = 0x88000000
 DRIVER_ADDRESS = 0x89000000
@@ -168,7 +170,11 @@ class Files:
         self.initrd = os.path.join(self.build, "guest", "initramfs.cpio.gz")
         self.hypervisor = os.path.join(self.build, "arm", "hyp", "hyp.elf")
         self.native = os.path.join(self.build, "arm", "bench", "native", "native.elf")
-        self.bench = os.path.join(self.build, "arm", "bench", "guest", "entries.bin")
+        self.bench, self.switch, self.partner = (
+            os.path.join(self.build, "arm", "bench", "guest", f"{name}.bin")
+            for name in ("entries", "switch", "switch-partner")
+        )
+        self.hostile = os.path.join(self.build, "arm", "tests", "guest", "hostile.bin")
         self.driver = os.path.join(self.build, "arm", "images", "driver", "driver.bin")
         self.network_initrd = os.path.join(self.build, "guest", "network.cpio.gz")
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
@@ -264,6 +270,21 @@ def description(arrangement, kernel_size, initrd_size, bootargs, work, driver_si
     if initrd_size:
         properties += f" initrd = <{INITRD_ADDRESS:#x} {initrd_size:#x}>;"
     return source([_vm(0, properties, nodes), *drivers], measure)
+
+
+def bare_source(images, devices=(), measure=False):
+    """The same of bare-metal guests, one for each image, given with its address; the first has the
+    devices, as name, device and arrangement."""
+    machines = [
+        _vm(
+            number,
+            f'memory = <{GUEST_MEMORY:#x}>; bootargs = "";'
+            f" kernel = <{address:#x} {os.path.getsize(path):#x}>;",
+            "".join(_node(*each) for each in devices) if number == 0 else "",
+        )
+        for number, (path, address) in enumerate(images)
+    ]
+    return source(machines, measure)
 
 
 def _load(path, address):

@@ -15,6 +15,7 @@ ENTRIES = (
     ("emulated_access", "read of an emulated register", 176, 88),
     ("irq", "interrupt injected", 270, 135),
     ("stage2_fault", "stage-2 mapping fault", 356, 178),
+    ("world_switch", "world switch", 2824, 700),
 )
 ORDER = {"native": 0, "vm-owned": 1, "pure": 2, "para": 3}
 
