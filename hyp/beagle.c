@@ -176,8 +176,7 @@ static struct vdev_omap3_prcm_emulator prcm;
 static void reset(void *owner, bool cold)
 {
     (void)owner;
-    count_mark(0);
-    log_stop("vdev: the guest asked for a %s reset", cold ? "cold" : "warm");
+    guest_ends(cold ? "a cold reset" : "a warm reset");
 }
 
 static void timer_clock(void *owner, unsigned number, bool system)

@@ -244,7 +244,7 @@ void mmu_enable(void);
 /* Bring what was written to memory to where a guest sees it whose caches are off. */
 void mmu_clean(const void *pointer, uint32_t length);
 
-/* ---- traps: trap.c, interrupt.c, inject.c, psci.c ---- */
+/* ---- traps: trap.c, interrupt.c, inject.c ---- */
 
 void trap_data_abort(struct registers *registers, uint32_t syndrome);
 void trap_handle(struct registers *registers, uint32_t syndrome); /* all others */
@@ -278,7 +278,8 @@ void inject_undefined(void);
 void inject_data_abort(uint32_t address, bool write);
 void inject_prefetch_abort(uint32_t address);
 
-void psci_call(struct registers *registers);
+/* The running machine is off, or wants to be reset, which is the same here. */
+void guest_ends(const char *what);
 
 /* memory.c: what the compiler and the library expect, and what a C library would declare. */
 void *memcpy(void *restrict to, const void *restrict from, size_t length);

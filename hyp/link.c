@@ -171,8 +171,6 @@ bool link_doorbell(struct vm *vm, uint32_t number)
 
 void link_fail(struct vm *driver)
 {
-    static struct vdev_buffer pieces[VDEV_MESSAGE_BRIDGE_MOURNED];
-
     for (uint32_t i = 0; i < link_count; i++) {
         struct link *link = &links[i];
         if (link->driver == driver && link->native) {
@@ -181,11 +179,6 @@ void link_fail(struct vm *driver)
         } else if (link->driver == driver) {
             vdev_message_link_close(&link->messages);
             look(link);
-            /* The guest's driver does not know that: all that it asks for ends with an error. */
-            while (link->build == NULL &&
-                   vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, pieces,
-                                                    VDEV_MESSAGE_BRIDGE_MOURNED)) {
-            }
         }
     }
 }

@@ -196,6 +196,7 @@ static struct vm *next_machine(void)
         }
         interrupt_handle();
         do_work();
+        started = now(); /* nobody ran */
         account();
     }
     return nested && rang ? NULL : next;

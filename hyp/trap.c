@@ -4,6 +4,7 @@
  * hardware decoded them; the hypervisor never reads a guest's instructions.
  * [ARM DDI 0406C, B3.13.6: the syndrome]
  */
+#include <vdev/emulators/psci.h>
 #include <vdev/status.h>
 
 #include "cpu.h"
@@ -33,6 +34,7 @@ enum {
     CP15_READ = 1 << 0,
     CP15_ACTLR = 1 << 17 | 1 << 10, /* opc2, CRn; opc1 and CRm are 0 */
     CP15_NAME = 7 << 17 | 7 << 14 | 15 << 10 | 15 << 1,
+    LAST_MARK = 0, /* of the counters, as the machine stops */
     LOGGED = 16, /* refusals: a guest must not be able to fill the log */
 };
 
@@ -326,6 +328,23 @@ static uint32_t report(uint32_t address, uint32_t number)
     return 0;
 }
 
+void guest_ends(const char *what)
+{
+    count_mark(LAST_MARK);
+    log_print("vdev: %s asked for %s\n", vm_current->name, what);
+    schedule_stop();
+}
+
+static void firmware_call(struct registers *registers)
+{
+    uint32_t function = registers->r[0];
+    enum vdev_psci_action action = vdev_psci_call(function, registers->r[1], &registers->r[0]);
+
+    if (action >= VDEV_PSCI_OFF) {
+        guest_ends(action == VDEV_PSCI_OFF ? "power-off" : "a reset");
+    }
+}
+
 void trap_handle(struct registers *registers, uint32_t syndrome)
 {
     uint32_t class = syndrome >> CLASS_SHIFT;
@@ -343,7 +362,7 @@ void trap_handle(struct registers *registers, uint32_t syndrome)
             registers->r[0] = 0;
             schedule_yield();
         } else {
-            psci_call(registers);
+            firmware_call(registers);
         }
     } else {
         other(registers, syndrome);

@@ -55,6 +55,7 @@ static inline void list_write(struct vdev_gic_virtual *self, uint32_t list, uint
     }
 }
 
+/* As the hardware says it: one whose end is still to be heard of is not free [§5.3.7]. */
 static uint32_t lists_free(const struct vdev_gic_virtual *self)
 {
     uint32_t free = 0;
@@ -63,7 +64,9 @@ static uint32_t lists_free(const struct vdev_gic_virtual *self)
         return get(self, GICH_ELRSR0) & ((1u << LISTS) - 1);
     }
     for (uint32_t list = 0; list < LISTS; list++) {
-        free |= (uint32_t)((self->lists[list] & (LR_PENDING | LR_ACTIVE)) == 0) << list;
+        uint32_t now = self->lists[list];
+        bool heard = (now & LR_HARDWARE) != 0 || (now & LR_END_INTERRUPT) == 0;
+        free |= (uint32_t)(heard && (now & (LR_PENDING | LR_ACTIVE)) == 0) << list;
     }
     return free;
 }
@@ -89,7 +92,7 @@ static __attribute__((noinline)) uint32_t make_room(struct vdev_gic_virtual *sel
     }
     for (uint32_t list = 0; list < LISTS; list++) {
         uint32_t now = list_read(self, list);
-        if ((now & LR_ACTIVE) == 0 && (now & LR_PRIORITY) > priority) {
+        if ((now & (LR_PENDING | LR_ACTIVE)) == LR_PENDING && (now & LR_PRIORITY) > priority) {
             priority = now & LR_PRIORITY;
             last = list;
         }
@@ -134,13 +137,36 @@ static inline bool list_add(struct vdev_gic_virtual *self, uint32_t interrupt, u
     return true;
 }
 
+/* What the list register holds that last carried an interrupt, or 0. */
+static inline uint32_t list_of(const struct vdev_gic_virtual *self, uint32_t interrupt)
+{
+    uint32_t list = self->list_of[interrupt];
+    return list == NO_LIST ? 0 : list_read(self, list);
+}
+
+static inline bool is_waiting(const struct vdev_gic_virtual *self, uint32_t interrupt)
+{
+    return (self->waiting[interrupt / 32] & bit_of(interrupt)) != 0;
+}
+
+/* Returns false if it has to wait: for room, or for the end of one that software made pending. */
 static inline bool list_add_forwarded(struct vdev_gic_virtual *self, uint32_t interrupt)
 {
-    return list_add(self, interrupt,
-                    LR_HARDWARE | LR_PENDING | interrupt << LR_PHYSICAL_SHIFT |
-                        (uint32_t)self->configuration.distributor->priority[interrupt]
-                            << LR_PRIORITY_SHIFT |
-                        interrupt);
+    uint32_t value = LR_HARDWARE | LR_PENDING | interrupt << LR_PHYSICAL_SHIFT | interrupt |
+                     (uint32_t)self->configuration.distributor->priority[interrupt]
+                         << LR_PRIORITY_SHIFT;
+    uint32_t now = list_of(self, interrupt);
+
+    /* No interrupt may be in two list registers [§5.3.9]. */
+    if (__builtin_expect((now & (LR_PENDING | LR_ACTIVE)) != 0, 0)) {
+        if ((now & LR_HARDWARE) != 0) {
+            return true;
+        }
+        bool active = (now & LR_ACTIVE) != 0;
+        list_write(self, self->list_of[interrupt], active ? now | LR_END_INTERRUPT : value);
+        return !active;
+    }
+    return list_add(self, interrupt, value);
 }
 
 /* ---- what the guest's distributor asks of its CPU interface ---- */
@@ -163,7 +189,8 @@ static bool deliver(void *context, uint32_t interrupt, uint8_t priority)
                 return true; /* hardware's own is on its way already */
             }
             if ((now & LR_PENDING) == 0) {
-                list_write(self, list, now | value);
+                /* A forwarded one may wait for this end. */
+                list_write(self, list, LR_ACTIVE | (now & LR_END_INTERRUPT) | value);
                 self->delivered++;
             }
             return true;
@@ -184,8 +211,9 @@ static void withdraw(void *context, uint32_t interrupt)
     if ((now & LR_HARDWARE) != 0) {
         return;
     }
-    /* Active: it goes on to its end, which nobody needs to hear of. */
-    list_write(self, list, (now & LR_ACTIVE) != 0 ? now & ~(LR_PENDING | LR_END_INTERRUPT) : 0);
+    /* Active: it goes on to its end, which only a forwarded one may need to hear of. */
+    uint32_t drop = LR_PENDING | (is_waiting(self, interrupt) ? 0 : LR_END_INTERRUPT);
+    list_write(self, list, (now & LR_ACTIVE) != 0 ? now & ~drop : 0);
 }
 
 void vdev_gic_virtual_forward(struct vdev_gic_virtual *self, uint32_t interrupt)
@@ -195,21 +223,30 @@ void vdev_gic_virtual_forward(struct vdev_gic_virtual *self, uint32_t interrupt)
     if (interrupt >= distributor->interrupts) {
         return;
     }
-    if ((distributor->enabled[interrupt / 32] & bit_of(interrupt)) == 0 ||
+    if (!distributor->forwarding ||
+        (distributor->enabled[interrupt / 32] & bit_of(interrupt)) == 0 ||
         !list_add_forwarded(self, interrupt)) {
         self->waiting[interrupt / 32] |= bit_of(interrupt);
+    }
+}
+
+/* One that waits has perhaps no reason to any more. */
+static void forward_again(struct vdev_gic_virtual *self, uint32_t interrupt)
+{
+    if (is_waiting(self, interrupt)) {
+        self->waiting[interrupt / 32] &= ~bit_of(interrupt);
+        vdev_gic_virtual_forward(self, interrupt);
     }
 }
 
 /* One that the guest has not seen yet goes back to the physical distributor. */
 static void take_back(struct vdev_gic_virtual *self, uint32_t interrupt)
 {
-    uint32_t list = self->list_of[interrupt];
-    uint32_t now = list == NO_LIST ? 0 : list_read(self, list);
+    uint32_t now = list_of(self, interrupt);
 
     if ((now & LR_HARDWARE) != 0 && (now & (LR_PENDING | LR_ACTIVE)) == LR_PENDING) {
-        list_write(self, list, 0);
-    } else if ((self->waiting[interrupt / 32] & bit_of(interrupt)) == 0) {
+        list_write(self, self->list_of[interrupt], 0);
+    } else if (!is_waiting(self, interrupt)) {
         return;
     }
     self->waiting[interrupt / 32] &= ~bit_of(interrupt);
@@ -228,26 +265,19 @@ static void enable(void *context, uint32_t interrupt, bool enabled)
     self->configuration.enable(self->configuration.owner, interrupt, enabled);
     if (!enabled) {
         take_back(self, interrupt);
-    } else if ((self->waiting[interrupt / 32] & bit_of(interrupt)) != 0) {
-        self->waiting[interrupt / 32] &= ~bit_of(interrupt);
-        vdev_gic_virtual_forward(self, interrupt);
+    } else {
+        forward_again(self, interrupt);
     }
-}
-
-static bool list_has(const struct vdev_gic_virtual *self, uint32_t interrupt, uint32_t state)
-{
-    uint32_t list = self->list_of[interrupt];
-    return list != NO_LIST && (list_read(self, list) & state) != 0;
 }
 
 static bool is_active(void *context, uint32_t interrupt)
 {
-    return list_has(context, interrupt, LR_ACTIVE);
+    return (list_of(context, interrupt) & LR_ACTIVE) != 0;
 }
 
 static bool is_delivering(void *context, uint32_t interrupt)
 {
-    return list_has(context, interrupt, LR_PENDING);
+    return (list_of(context, interrupt) & LR_PENDING) != 0;
 }
 
 const struct vdev_gic_distributor_operations vdev_gic_virtual_operations = {
@@ -262,13 +292,8 @@ const struct vdev_gic_distributor_operations vdev_gic_virtual_operations = {
 static void retry(struct vdev_gic_virtual *self)
 {
     for (uint32_t word = 0; word < self->configuration.distributor->interrupts / 32; word++) {
-        uint32_t enabled = self->configuration.distributor->enabled[word];
-        for (uint32_t left = self->waiting[word] & enabled; left != 0; left &= left - 1) {
-            uint32_t interrupt = word * 32 + (uint32_t)__builtin_ctz(left);
-            if (!list_add_forwarded(self, interrupt)) {
-                return;
-            }
-            self->waiting[word] &= ~bit_of(interrupt);
+        for (uint32_t left = self->waiting[word]; left != 0; left &= left - 1) {
+            forward_again(self, word * 32 + (uint32_t)__builtin_ctz(left));
         }
     }
     vdev_gic_distributor_retry(self->configuration.distributor);
@@ -283,6 +308,7 @@ void vdev_gic_virtual_maintain(struct vdev_gic_virtual *self)
         if ((ended >> list & 1) != 0) {
             uint32_t interrupt = list_read(self, list) & LR_INTERRUPT;
             list_write(self, list, 0);
+            forward_again(self, interrupt);
             vdev_gic_distributor_ended(self->configuration.distributor, interrupt);
         }
     }
@@ -310,6 +336,7 @@ void vdev_gic_virtual_save(struct vdev_gic_virtual *self)
     self->control = get(self, GICH_HCR);
     self->machine = get(self, GICH_VMCR);
     self->active_priorities = get(self, GICH_APR);
+    put(self, GICH_HCR, 0); /* no maintenance interrupt while none is loaded */
     self->loaded = false;
 }
 

@@ -17,7 +17,8 @@ struct disk {
 extern struct disk disk;
 extern uint32_t disk_data[];
 
-/* Both the link and the front-end: errors as of theirs. Waits so long for an answer or a request. */
+/* Both the link and the front-end: errors as of theirs. Waits so long for an answer or a request.
+ */
 int disk_open(const struct hyp_boot *boot, const struct hyp_boot_link *link, uint64_t patience);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clients of a driver VM that do not keep the rules, each in its own way: see variants.h. The device
- * is set up as any, by the library's driver's end; the ring is then written by hand.
+ * Clients of a driver VM that do not keep the rules, each in its own way: see variants.h. The
+ * device is set up as any, by the library's driver's end; the ring is then written by hand.
  */
 #include <stddef.h>
 
@@ -63,11 +63,10 @@ static volatile uint16_t *used_index(void)
 
 static bool open_device(uint64_t ring_address)
 {
-    const struct vdev_virtqueue_configuration ring = {
-        .size = SIZE,
-        .descriptor_address = (uintptr_t)table,
-        .driver_address = (uintptr_t)&available,
-        .device_address = ring_address};
+    const struct vdev_virtqueue_configuration ring = {.size = SIZE,
+                                                      .descriptor_address = (uintptr_t)table,
+                                                      .driver_address = (uintptr_t)&available,
+                                                      .device_address = ring_address};
     uint64_t accepted;
 
     used.index = available.index = 0;
@@ -149,10 +148,19 @@ static void conclude(void)
 /* Addresses in the driver VM: registers, its links, what it has of the other client, itself. */
 static void outside(void)
 {
-    const uint64_t places[] = {(uintptr_t)private_data, told->window,  told->out,  0x1c050000,
-                               0x2c002000,              0x50000000,    0x60000000, 0x80008000,
-                               0x80100000,              (uintptr_t)table - 0x200000,
-                               0x80300000 - 512,        0xfffffffffffffe00, 0x180200000};
+    const uint64_t places[] = {(uintptr_t)private_data,
+                               told->window,
+                               told->out,
+                               0x1c050000,
+                               0x2c002000,
+                               0x50000000,
+                               0x60000000,
+                               0x80008000,
+                               0x80100000,
+                               (uintptr_t)table - 0x200000,
+                               0x80300000 - 512,
+                               0xfffffffffffffe00,
+                               0x180200000};
     uint32_t touched = 0, refused = 0;
 
     for (uint32_t i = 0; i < SECTORS * 128; i++) {
@@ -204,12 +212,12 @@ static uint32_t chance(void)
 static void garbage(void)
 {
     for (uint32_t i = 0; i < MESSAGES; i++) {
-        struct vdev_message message = {.type = (uint8_t)(chance() % 4),
-                                       .id = (uint8_t)(chance() % 2 ? chance() % 0x10
-                                                                    : 0x40 + chance() % 4),
-                                       .device = (uint16_t)(chance() % 4 == 0 ? chance() : 0),
-                                       .token = (uint16_t)chance(),
-                                       .size = (uint16_t)(8 + chance() % 15 * 4)};
+        struct vdev_message message = {
+            .type = (uint8_t)(chance() % 4),
+            .id = (uint8_t)(chance() % 2 ? chance() % 0x10 : 0x40 + chance() % 4),
+            .device = (uint16_t)(chance() % 4 == 0 ? chance() : 0),
+            .token = (uint16_t)chance(),
+            .size = (uint16_t)(8 + chance() % 15 * 4)};
         for (uint32_t j = 0; j < MESSAGE_WORDS; j++) {
             message.payload[j] = chance() % 3 == 0 ? chance() : chance() % 8;
         }
@@ -259,8 +267,8 @@ void hostile_client_main(const struct hyp_boot *boot, uint32_t variant)
         return;
     }
     port.number = link_number(boot, told);
-    bool opened = open_device(variant == CLIENT_RING_OUTSIDE ? (uintptr_t)private_data
-                                                             : (uintptr_t)&used);
+    bool opened =
+        open_device(variant == CLIENT_RING_OUTSIDE ? (uintptr_t)private_data : (uintptr_t)&used);
     say("opened", opened);
     switch (variant) {
     case CLIENT_HEAD:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Driver VMs that do not keep the rules, each in its own way: see variants.h. What they serve is a
- * disk of their own memory, by the library's back-end, until they have served enough of it well; then
- * they write to what is shared with the client by hand.
+ * disk of their own memory, by the library's back-end, until they have served enough of it well;
+ * then they write to what is shared with the client by hand.
  */
 #include <stddef.h>
 
@@ -142,13 +142,14 @@ static void start(const struct hyp_boot *boot)
     const struct vdev_block_backend_configuration configuration = {
         &memory, &disk, slots, SLOTS, buffers, BUFFERS, QUEUE_SIZE, "hostile"};
 
-    disk = (struct vdev_block){
-        .operations = &operations,
-        .information = {.sectors = told->sectors != 0 ? told->sectors : SECTORS,
-                        .block_size = VDEV_SECTOR_SIZE}};
+    disk =
+        (struct vdev_block){.operations = &operations,
+                            .information = {.sectors = told->sectors != 0 ? told->sectors : SECTORS,
+                                            .block_size = VDEV_SECTOR_SIZE}};
     card_fill(content, 0, SECTORS, RAM_SEED);
-    region = (struct vdev_memory_region){told->guest_address, told->length,
-                                         (void *)(uintptr_t)told->window, VDEV_NO_BUS_ADDRESS, true};
+    region =
+        (struct vdev_memory_region){told->guest_address, told->length,
+                                    (void *)(uintptr_t)told->window, VDEV_NO_BUS_ADDRESS, true};
     if (vdev_memory_init(&memory, &region, 1) != VDEV_OK ||
         vdev_block_backend_init(&backend, &configuration) != VDEV_OK ||
         link_open(&link, boot, told) != VDEV_OK) {

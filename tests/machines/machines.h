@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The machines of the tests of several: one image, which is told by one word who it is to be.
- * Clients with front-ends, driver VMs that do not keep the rules, clients that do not. What they find
- * they say through the hypervisor's log, where machines.py judges it.
+ * Clients with front-ends, driver VMs that do not keep the rules, clients that do not. What they
+ * find they say through the hypervisor's log, where machines.py judges it.
  */
 #ifndef MACHINES_H
 #define MACHINES_H
@@ -25,7 +25,8 @@ enum kind {
 };
 extern const volatile uint32_t machine_role;
 
-/* Memory that driver VMs may see, where the description has `shared-memory = <0x200000 0x100000>`. */
+/* Memory that driver VMs may see, where the description has `shared-memory = <0x200000 0x100000>`.
+ */
 #define WINDOW __attribute__((section(".window"), aligned(64)))
 
 void counter_main(uint32_t milliseconds);
@@ -66,7 +67,8 @@ int port_open(struct port *port, const struct hyp_boot *boot, const struct hyp_b
 int link_open(struct vdev_message_link *link, const struct hyp_boot *boot,
               const struct hyp_boot_link *told);
 
-/* Word `word` of a sector of the card, as the host filled it, or after a write with another seed. */
+/* Word `word` of a sector of the card, as the host filled it, or after a write with another seed.
+ */
 static inline uint32_t card_word(uint32_t sector, uint32_t word, uint32_t seed)
 {
     return sector * 0x9e3779b1u ^ word * 0x85ebca6bu ^ seed * 0xc2b2ae35u;

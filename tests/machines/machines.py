@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Several machines under the hypervisor: clients whose devices are in driver VMs, and either side breaking the rules.
+"""Several machines under the hypervisor: clients whose devices are in driver VMs, and either side breaking rules.
 
-usage: machines.py HYPERVISOR DRIVER IMAGE GUEST [ONLY]. DRIVER is the real driver VM; IMAGE is every other machine, told
-by its second word which one to be (machines.h); GUEST is the folder of the Linux guest, without which its cases are left
-out. What they find they say in the hypervisor's log, which is judged here. With ONLY, just the cases whose names contain
-it.
+usage: machines.py HYPERVISOR DRIVER IMAGE GUEST [ONLY]. DRIVER is the real driver VM; IMAGE is every other machine,
+told by its second word which one to be (machines.h); GUEST is the folder of the Linux guest, without which its cases
+are left out. What they find they say in the hypervisor's log, which is judged here. With ONLY, just the cases whose
+names contain it.
 """
 
 import functools
@@ -388,7 +388,8 @@ def linux(system, name, what):
         print(f"skipped {name}: {system.initrd} is not there")
         return
     variant, stopped = LINUX_DRIVERS[what]
-    devices = ('console { compatible = "arm,pl011"; arrangement = "pure"; reg = <0x1c090000 0x1000>; interrupts = <5>; };'
+    devices = ('console { compatible = "arm,pl011"; arrangement = "pure"; reg = <0x1c090000 0x1000>;'
+               ' interrupts = <5>; };'
                'disk { compatible = "virtio,mmio"; arrangement = "para"; driver-vm = "vm@1"; reg = <0x1c130200 0x200>;'
                ' interrupts = <41>; };'
                'net { compatible = "virtio,mmio"; arrangement = "para"; driver-vm = "vm@2"; reg = <0x1c130400 0x200>;'
@@ -415,7 +416,8 @@ def linux(system, name, what):
         ours.sendall(b"poweroff -f\n")
 
     run = system.run(theirs, work)
-    check(f"{name}: the guest comes to its end", None if run.ended and "alive" in answers else f"{answers}, {run.tail()}")
+    check(f"{name}: the guest comes to its end",
+          None if run.ended and "alive" in answers else f"{answers}, {run.tail()}")
     check(f"{name}: it saw a disk", None if answers.get("disk") == "512" else answers)
     check(f"{name}: it has no network, and waits for none", None if answers.get("net") == "lo" else answers)
     status = answers.get("status", "")
@@ -429,9 +431,11 @@ def linux(system, name, what):
 
 
 CASES = {
-    **{f"driver VM {what}": (lambda system, name, what=what: hostile_driver(system, name, what)) for what in HOSTILE_DRIVERS},
+    **{f"driver VM {what}": (lambda system, name, what=what: hostile_driver(system, name, what))
+       for what in HOSTILE_DRIVERS},
     "driver VM that may see all": spy_of_all,
-    **{f"client {what}": (lambda system, name, what=what: hostile_client(system, name, what)) for what in HOSTILE_CLIENTS},
+    **{f"client {what}": (lambda system, name, what=what: hostile_client(system, name, what))
+       for what in HOSTILE_CLIENTS},
     **{f"Linux, whose driver VM {what}": (lambda system, name, what=what: linux(system, name, what))
        for what in LINUX_DRIVERS},
     "client, window": lambda system, name: good_client(system, name, WINDOW),

@@ -18,7 +18,9 @@ import time
 import boot
 import counts
 import machine
+import picture
 import report
+import report_placement
 import workload
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -32,6 +34,10 @@ PLAN = (
     "beagle-para",
     "native-virtio",
 )
+# With --all: the drivers elsewhere, ...
+PLACED = ("pure-driver-vm", "pure-driver-vms", "para-driver-vm", "para-driver-vms")
+# ... and once more, with the hypervisor looking for its longest path, which costs it instructions.
+MEASURED = ("pure", "para", *PLACED)
 WORK = ("block", "console", "net")
 
 
@@ -56,6 +62,7 @@ def parse(arguments):
     parser = Parser(prog="run compare", add_help=False, allow_abbrev=False)
     parser.add_argument("--build", default=os.path.join(SOURCE, "build"), help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--all", action="store_true", help="every placement of the drivers, too")
     parser.add_argument("--only", choices=WORK, help="this device alone")
     parser.add_argument("--disk", metavar="FILE", help="work on a copy of this disk image")
     parser.add_argument("--json", metavar="FILE", help="write the report there too")
@@ -137,9 +144,31 @@ def _gather(options, running, benching, finished):
     return rows, entries, errors
 
 
-def measure(options, names, bench, progress, finished=None):
-    """Boots two arrangements at a time; returns the rows, the figures of the entries, and what went
-    wrong.
+def _look_for_paths(options, names, files, disk, directory, pool, progress):
+    """The boots that find the longest path, begun: functions that await each and say it."""
+    begun = [
+        pool.submit(
+            boot.Boot(
+                *(arrangement, files, os.path.join(directory, f"{name}-longest"), disk, work),
+                progress,
+                measure=True,
+            ).run
+        )
+        for name, arrangement, work in boots(names, options.work)
+    ]
+    hostile = pool.submit(boot.hostile, files, os.path.join(directory, "hostile"), disk, progress)
+
+    def await_hostile():
+        return counts.hostile_paths(hostile.result())
+
+    return [lambda each=each: counts.longest_paths(each.result()) for each in begun] + [
+        await_hostile
+    ]
+
+
+def measure(options, names, bench, progress, finished=None, measured=()):
+    """Boots two arrangements at a time; returns the rows, the figures of the entries, the longest
+    paths of the arrangements in `measured`, and what went wrong.
 
     `finished`, a dictionary, receives each boot that did its work, for who wants more than its
     rows.
@@ -156,6 +185,7 @@ def measure(options, names, bench, progress, finished=None):
             )
     lock = take(directory)
     disk = prepare_disk(options, directory)
+    paths = []
     with lock, concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         running = {
             name: pool.submit(
@@ -170,8 +200,18 @@ def measure(options, names, bench, progress, finished=None):
             if bench
             else None
         )
+        looking = (
+            _look_for_paths(options, measured, files, disk, directory, pool, progress)
+            if measured
+            else []
+        )
         try:
             rows, entries, errors = _gather(options, running, benching, finished)
+            for each in looking:
+                try:
+                    paths += each()
+                except boot.BootError as error:
+                    errors.append(error)
         except KeyboardInterrupt:
             # The machines at work have got it, too, and end; no other is to begin.
             pool.shutdown(wait=False, cancel_futures=True)
@@ -183,19 +223,23 @@ def measure(options, names, bench, progress, finished=None):
     )
     counts.add_native_accesses(rows)
     report.sort(rows)
-    return rows, entries, errors
+    return rows, entries, paths, errors
 
 
 def main(arguments):
     options = parse(arguments)
     wanted = options.arrangement or ["native", "vm-owned", "pure", "para"]
-    names = [name for name in PLAN if machine.ARRANGEMENTS[name].name in wanted]
+    plan = PLAN + PLACED if options.all else PLAN
+    names = [name for name in plan if machine.ARRANGEMENTS[name].name in wanted]
+    measured = [name for name in MEASURED if options.all and name in names]
     bench = not options.arrangement or "pure" in wanted
     try:
         check(options)
         if options.check:
             return 0
-        rows, entries, errors = measure(options, names, bench, Progress())
+        rows, entries, paths, errors = measure(
+            options, names, bench, Progress(), measured=measured
+        )
     except (ValueError, OSError, boot.BootError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
@@ -203,18 +247,30 @@ def main(arguments):
         print("compare: interrupted", file=sys.stderr)
         return 130
     lines = report.hypervisor_lines(SOURCE)
-    report.print_table(rows)
-    report.print_explanations(rows)
-    report.print_transfers(rows)
+    here = [row for row in rows if row["placement"] not in machine.PLACEMENTS[1:]]
+    report.print_table(here)
+    report.print_explanations(here)
+    report.print_transfers(here)
+    if options.all:
+        report_placement.print_table(rows)
     report.print_entries(entries, lines)
-    path = os.path.join(options.build, "compare", "report.json")
-    for each in filter(None, (path, options.json)):
-        try:
-            report.write(each, {"entries": entries, "hypervisor_lines": lines, "rows": rows})
-        except OSError as error:
-            print(f"compare: {each}: {error.strerror}", file=sys.stderr)
-            return 1
+    result = {"entries": entries, "hypervisor_lines": lines, "rows": rows}
+    if paths:
+        report_placement.print_longest(paths)
+        result["longest_path"] = report_placement.longest(paths)
+    directory = os.path.join(options.build, "compare")
+    path = os.path.join(directory, "report.json")
+    try:
+        for each in filter(None, (path, options.json)):
+            report.write(each, result)
+        if options.all:
+            picture.write(directory, result)
+    except OSError as error:
+        print(f"compare: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     print(f"\nThe same, with every register, is in {os.path.relpath(path, SOURCE)}")
+    if options.all:
+        print(f"A picture of it is in {os.path.relpath(directory, SOURCE)}: report.svg, report.html")
     for error in errors:
         print(f"compare: {error}", file=sys.stderr)
         if error.details:

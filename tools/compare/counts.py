@@ -156,6 +156,23 @@ def longest_paths(boot):
     ]
 
 
+def hostile_paths(lines):
+    """The same of the hostile guest, whose marks are its own affair."""
+    longest = max(lines, key=lambda each: each["instructions"])
+    known = [
+        (name, base & ~0xFFF)
+        for _, name, base, _, _ in (machine.BOARD["console"], machine.VIRTIO["disk"])
+    ] + [("interrupt controller", machine.INTERRUPT_CONTROLLER)]
+    return [
+        {
+            "boot": "hostile guest",
+            "work": "all its tests",
+            "instructions": longest["instructions"],
+            "cause": cause(longest, known),
+        }
+    ]
+
+
 def row(boot, window):
     """One row of the report, of one window in one boot."""
     arrangement = boot.arrangement

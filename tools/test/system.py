@@ -19,8 +19,10 @@ import counts  # noqa: E402
 import machine  # noqa: E402
 import network_test  # noqa: E402
 import omap3  # noqa: E402
+import placement  # noqa: E402
 import report  # noqa: E402
 import report_network  # noqa: E402
+import report_placement  # noqa: E402
 import sizes  # noqa: E402
 import systems  # noqa: E402
 import workload  # noqa: E402
@@ -41,7 +43,7 @@ ROW_FIELDS = (
     "verified",
 )
 PURE_TOLERANCE = 0.05
-HYPERVISOR_LINES = 3000
+HYPERVISOR_LINES = 4000
 
 
 class Tests:
@@ -385,9 +387,12 @@ def run(build):
     options = compare.parse(["--build", build])
     done = {}
     try:
-        rows, entries, errors = compare.measure(options, compare.PLAN, True, progress, done)
+        everywhere, entries, paths, errors = compare.measure(
+            options, compare.PLAN + compare.PLACED, True, progress, done, compare.MEASURED
+        )
     except (ValueError, OSError, boot.BootError) as error:
-        rows, entries, errors = [], {}, [error]
+        everywhere, entries, paths, errors = [], {}, [], [error]
+    rows = [row for row in everywhere if row["placement"] not in machine.PLACEMENTS[1:]]
     for error in errors:
         print(f"  {error}\n{getattr(error, 'details', '')}")
     tests.check("every arrangement boots and does its work", not errors)
@@ -397,6 +402,10 @@ def run(build):
     tests.check(
         f"the hypervisor is at most {HYPERVISOR_LINES} lines", 0 < lines <= HYPERVISOR_LINES, lines
     )
+    result = {"entries": entries, "hypervisor_lines": lines, "rows": everywhere}
+    if paths:
+        result["longest_path"] = report_placement.longest(paths)
+    placement.run(tests, result, machine.PLACEMENTS)
     if "pure" in done:
         try:
             again = boot.Boot(

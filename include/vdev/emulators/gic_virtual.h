@@ -22,8 +22,8 @@
 #include <vdev/emulators/gic_distributor.h>
 #include <vdev/io.h>
 
-#define VDEV_GIC_VIRTUAL_LISTS 4u /* list registers that are used; every implementation has them   \
-                                   */
+/* List registers that are used; those of ARM's implementations have them. */
+#define VDEV_GIC_VIRTUAL_LISTS 4u
 
 struct vdev_gic_virtual_configuration {
     struct vdev_io control;                   /* the virtual interface control registers, GICH */
@@ -64,7 +64,10 @@ extern const struct vdev_gic_distributor_operations vdev_gic_virtual_operations;
 int vdev_gic_virtual_init(struct vdev_gic_virtual *self,
                           const struct vdev_gic_virtual_configuration *configuration);
 
-/* A physical interrupt has come for the guest: to it, once it has room and lets it through. */
+/*
+ * A physical interrupt has come for the guest: to it, once it has room and lets it through. What
+ * software makes pending of the same number while the guest handles this one is this one.
+ */
 void vdev_gic_virtual_forward(struct vdev_gic_virtual *self, uint32_t interrupt);
 
 /* The maintenance interrupt, while this one is loaded. */
@@ -73,7 +76,10 @@ void vdev_gic_virtual_maintain(struct vdev_gic_virtual *self);
 /* Is there anything that the guest has not taken yet? */
 bool vdev_gic_virtual_pending(const struct vdev_gic_virtual *self);
 
-/* Into the hardware, where another was or none; and back into memory. */
+/*
+ * Into the hardware, where none is loaded; and back into memory, which turns the hardware off until
+ * the next one is.
+ */
 void vdev_gic_virtual_load(struct vdev_gic_virtual *self);
 void vdev_gic_virtual_save(struct vdev_gic_virtual *self);
 
