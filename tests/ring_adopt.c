@@ -101,7 +101,7 @@ static void driver_collects(void)
 
 static int adopt(void)
 {
-    return ring_adopt(&adopted, &machine.map, &configuration, in_flight, &untold);
+    return vdev_ring_adopt(&adopted, &machine.map, &configuration, in_flight, &untold);
 }
 
 static unsigned told(void)
@@ -143,7 +143,7 @@ static void bury(void)
 
     for (unsigned head = 0; head < driver.size; head++) {
         if ((in_flight[head / 32] >> head % 32 & 1) != 0) {
-            ck_assert_int_eq(ring_chain_of(&adopted, &chain, (uint16_t)head), VDEV_OK);
+            ck_assert_int_eq(vdev_ring_chain_of(&adopted, &chain, (uint16_t)head), VDEV_OK);
             ck_assert_uint_eq(chain.writable_length, 8);
             vdev_device_queue_give(&adopted, chain.id, 0);
         }
@@ -370,7 +370,7 @@ START_TEST(rubbish_is_survived)
         ck_assert_uint_eq(told() + untold, pending);
         for (unsigned head = 0; head < 16; head++) {
             if ((in_flight[head / 32] >> head % 32 & 1) != 0) {
-                ring_chain_of(&adopted, &chain, (uint16_t)head);
+                vdev_ring_chain_of(&adopted, &chain, (uint16_t)head);
             }
         }
     }
@@ -397,7 +397,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *suite = suite_create("ring_adopt");
+    Suite *suite = suite_create("vdev_ring_adopt");
     TCase *tests = tcase_create("good will");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_device_that_completes_in_order_leaves_nothing_untold);

@@ -267,12 +267,12 @@ static void writable(void *owner)
 static uint64_t offered(const struct vdev_net *net, bool merges)
 {
     /* Without merging, a driver that takes long frames needs the room of the longest for each. */
-    uint64_t features = (merges ? NET_GUEST_OFFLOADS : 1ull << VIRTIO_NET_F_GUEST_CSUM) |
-                        1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_MTU |
-                        1ull << VIRTIO_NET_F_CTRL_VQ | 1ull << VIRTIO_NET_F_CTRL_RX |
-                        1ull << VIRTIO_NET_F_CTRL_RX_EXTRA | 1ull << VIRTIO_NET_F_CTRL_VLAN |
-                        1ull << VIRTIO_NET_F_GUEST_ANNOUNCE | 1ull << VIRTIO_NET_F_CTRL_MAC_ADDR |
-                        1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS;
+    uint64_t features =
+        (merges ? NET_GUEST_OFFLOADS : 1ull << VIRTIO_NET_F_GUEST_CSUM) | 1ull << VIRTIO_NET_F_MAC |
+        1ull << VIRTIO_NET_F_STATUS | 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_CTRL_VQ |
+        1ull << VIRTIO_NET_F_CTRL_RX | 1ull << VIRTIO_NET_F_CTRL_RX_EXTRA |
+        1ull << VIRTIO_NET_F_CTRL_VLAN | 1ull << VIRTIO_NET_F_GUEST_ANNOUNCE |
+        1ull << VIRTIO_NET_F_CTRL_MAC_ADDR | 1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS;
 
     if (merges) {
         features |= 1ull << VIRTIO_NET_F_MRG_RXBUF;
@@ -312,7 +312,7 @@ static uint32_t negotiated(const struct vdev_net_backend *backend)
     return takes | VDEV_NET_CHECKSUM;
 }
 
-void net_accept_offloads(struct vdev_net_backend *backend, uint64_t offloads)
+void vdev_net_backend_accept_offloads(struct vdev_net_backend *backend, uint64_t offloads)
 {
     const uint64_t datagrams = 1ull << VIRTIO_NET_F_GUEST_USO4 | 1ull << VIRTIO_NET_F_GUEST_USO6;
     uint32_t accepts = 0;
@@ -330,14 +330,14 @@ void net_accept_offloads(struct vdev_net_backend *backend, uint64_t offloads)
 
 /* ---- configuration space ---- */
 
-void net_store_address(struct vdev_net_backend *backend, const uint8_t *address)
+void vdev_net_backend_store_address(struct vdev_net_backend *backend, const uint8_t *address)
 {
     memcpy(backend->configuration_space + offsetof(struct virtio_net_config, mac), address,
            VDEV_NET_ADDRESS_BYTES);
     backend->filter.own = net_address(address);
 }
 
-void net_store_status(struct vdev_net_backend *backend, bool announce)
+void vdev_net_backend_store_status(struct vdev_net_backend *backend, bool announce)
 {
     virtio_store_le16(backend->configuration_space + offsetof(struct virtio_net_config, status),
                       (uint16_t)((backend->net->link ? VIRTIO_NET_S_LINK_UP : 0) |
@@ -355,7 +355,7 @@ static void changed(void *owner)
     struct vdev_net_backend *backend = owner;
     uint32_t before = status_bits(backend);
 
-    net_store_status(backend, (before & VIRTIO_NET_S_ANNOUNCE) != 0);
+    vdev_net_backend_store_status(backend, (before & VIRTIO_NET_S_ANNOUNCE) != 0);
     if (status_bits(backend) != before) {
         vdev_virtio_device_configuration_changed(&backend->device);
     }
@@ -370,7 +370,7 @@ int vdev_net_backend_announce(struct vdev_net_backend *backend)
         !vdev_virtio_device_has(&backend->device, VIRTIO_NET_F_STATUS)) {
         return VDEV_ERROR_UNSUPPORTED;
     }
-    net_store_status(backend, true);
+    vdev_net_backend_store_status(backend, true);
     vdev_virtio_device_configuration_changed(&backend->device);
     return VDEV_OK;
 }
@@ -382,7 +382,7 @@ static void notify(struct vdev_virtio_device *device, uint16_t queue)
     struct vdev_net_backend *backend = backend_of(device);
 
     if (queue == VDEV_NET_CONTROL_QUEUE) {
-        net_control(backend);
+        vdev_net_backend_control(backend);
         return;
     }
     struct vdev_net_backend_pair *pair = &backend->pairs[queue / 2];
@@ -390,7 +390,7 @@ static void notify(struct vdev_virtio_device *device, uint16_t queue)
         transmit_all(pair);
         vdev_virtio_device_signal(device, queue);
     } else {
-        net_refilled(pair);
+        vdev_net_backend_refilled(pair);
     }
 }
 
@@ -400,8 +400,8 @@ static void start(struct vdev_virtio_device *device)
 
     backend->takes = negotiated(backend);
     backend->merges = vdev_virtio_device_has(device, VIRTIO_NET_F_MRG_RXBUF);
-    net_accept_offloads(backend, device->accepted & NET_GUEST_OFFLOADS);
-    net_filter_reset(backend);
+    vdev_net_backend_accept_offloads(backend, device->accepted & NET_GUEST_OFFLOADS);
+    vdev_net_backend_filter_reset(backend);
     for (uint16_t i = 0; i < device->queue_count && device->running; i++) {
         notify(device, i);
     }
@@ -414,14 +414,14 @@ static void reset(struct vdev_virtio_device *device)
     backend->takes = 0;
     backend->merges = false;
     backend->net->client.accepts = 0;
-    net_store_address(backend, backend->net->address);
-    net_store_status(backend, false);
-    net_filter_reset(backend);
+    vdev_net_backend_store_address(backend, backend->net->address);
+    vdev_net_backend_store_status(backend, false);
+    vdev_net_backend_filter_reset(backend);
     for (unsigned i = 0; i < VDEV_NET_BACKEND_PAIRS; i++) {
         struct vdev_net_backend_pair *pair = &backend->pairs[i];
         pair->transmit_armed = false;
         /* What the class keeps for this driver is now nobody's: let it find that out. */
-        net_refilled(pair);
+        vdev_net_backend_refilled(pair);
     }
 }
 
@@ -493,16 +493,16 @@ int vdev_net_backend_init(struct vdev_net_backend *backend,
     make_pair(backend, &backend->pairs[0], configuration);
     virtio_store_le16(backend->configuration_space + offsetof(struct virtio_net_config, mtu),
                       net->mtu);
-    net_store_address(backend, net->address);
-    net_store_status(backend, false);
+    vdev_net_backend_store_address(backend, net->address);
+    vdev_net_backend_store_status(backend, false);
     net->client = (struct vdev_net_client){
-        .accept = net_accept,
-        .delivered = net_delivered,
+        .accept = vdev_net_backend_accept,
+        .delivered = vdev_net_backend_delivered,
         .writable = writable,
         .changed = changed,
         .owner = backend,
     };
-    net_filter_reset(backend);
-    net_ask_for(backend, VDEV_NET_RECEIVE_OWN);
+    vdev_net_backend_filter_reset(backend);
+    vdev_net_backend_ask_for(backend, VDEV_NET_RECEIVE_OWN);
     return VDEV_OK;
 }

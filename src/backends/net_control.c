@@ -37,7 +37,7 @@ static enum vdev_net_receive_mode mode_for(const struct vdev_net_backend *backen
     return VDEV_NET_RECEIVE_OWN;
 }
 
-void net_ask_for(struct vdev_net_backend *backend, enum vdev_net_receive_mode mode)
+void vdev_net_backend_ask_for(struct vdev_net_backend *backend, enum vdev_net_receive_mode mode)
 {
     /* Better some of it than nothing; the filters here do the rest. */
     if (vdev_net_set_receive_mode(backend->net, mode) != VDEV_OK && mode == VDEV_NET_RECEIVE_ALL) {
@@ -54,11 +54,11 @@ static void apply(struct vdev_net_backend *backend)
     enum vdev_net_receive_mode mode = mode_for(backend);
     if (mode != filter->mode) {
         filter->mode = mode;
-        net_ask_for(backend, mode);
+        vdev_net_backend_ask_for(backend, mode);
     }
 }
 
-void net_filter_reset(struct vdev_net_backend *backend)
+void vdev_net_backend_filter_reset(struct vdev_net_backend *backend)
 {
     struct vdev_net_backend_address own = backend->filter.own;
     enum vdev_net_receive_mode mode = backend->filter.mode;
@@ -168,7 +168,7 @@ static bool set_address(struct vdev_net_backend *backend, struct vdev_cursor *cu
     if (vdev_net_is_group(address) || vdev_net_same_address(address, none)) {
         return false; /* nobody's address */
     }
-    net_store_address(backend, address);
+    vdev_net_backend_store_address(backend, address);
     apply(backend);
     return true;
 }
@@ -201,7 +201,7 @@ static bool end_announcement(struct vdev_net_backend *backend, uint8_t command, 
         command != VIRTIO_NET_CTRL_ANNOUNCE_ACK || left != 0) {
         return false;
     }
-    net_store_status(backend, false);
+    vdev_net_backend_store_status(backend, false);
     return true;
 }
 
@@ -219,7 +219,7 @@ static bool set_offloads(struct vdev_net_backend *backend, uint8_t command,
     if ((offloads & ~(backend->device.accepted & NET_GUEST_OFFLOADS)) != 0) {
         return false;
     }
-    net_accept_offloads(backend, offloads);
+    vdev_net_backend_accept_offloads(backend, offloads);
     return true;
 }
 
@@ -269,7 +269,7 @@ static bool handle(void *context, struct vdev_chain *chain)
     return true;
 }
 
-void net_control(struct vdev_net_backend *backend)
+void vdev_net_backend_control(struct vdev_net_backend *backend)
 {
     /* One more than a full ring, so that emptying it ends in arming it. */
     unsigned budget = backend->device.queue_size_maximum + 1u;

@@ -40,19 +40,20 @@ static inline bool net_same_address(struct vdev_net_backend_address one,
 /* ---- net.c ---- */
 
 /* From guest offloads, as bits of features, to what frames may arrive with. */
-void net_accept_offloads(struct vdev_net_backend *backend, uint64_t offloads);
+void vdev_net_backend_accept_offloads(struct vdev_net_backend *backend, uint64_t offloads);
 
 /* The driver's view of the address and of the status. */
-void net_store_address(struct vdev_net_backend *backend, const uint8_t *address);
-void net_store_status(struct vdev_net_backend *backend, bool announce);
+void vdev_net_backend_store_address(struct vdev_net_backend *backend, const uint8_t *address);
+void vdev_net_backend_store_status(struct vdev_net_backend *backend, bool announce);
 
 /* ---- net_receive.c ---- */
 
-int net_accept(void *owner, const struct vdev_net_arrival *arrival, struct vdev_net_room *room);
-void net_delivered(void *owner, int status);
+int vdev_net_backend_accept(void *owner, const struct vdev_net_arrival *arrival,
+                            struct vdev_net_room *room);
+void vdev_net_backend_delivered(void *owner, int status);
 
 /* The driver says that there is room. */
-void net_refilled(struct vdev_net_backend_pair *pair);
+void vdev_net_backend_refilled(struct vdev_net_backend_pair *pair);
 
 /* ---- net_control.c ---- */
 
@@ -63,11 +64,11 @@ void net_refilled(struct vdev_net_backend_pair *pair);
      1ull << VIRTIO_NET_F_GUEST_USO4 | 1ull << VIRTIO_NET_F_GUEST_USO6)
 
 /* No filters yet: as the driver finds them after it has negotiated features, or none. */
-void net_filter_reset(struct vdev_net_backend *backend);
+void vdev_net_backend_filter_reset(struct vdev_net_backend *backend);
 
 /* Ask the class below for what the filters need, or as near as it can. */
-void net_ask_for(struct vdev_net_backend *backend, enum vdev_net_receive_mode mode);
+void vdev_net_backend_ask_for(struct vdev_net_backend *backend, enum vdev_net_receive_mode mode);
 
-void net_control(struct vdev_net_backend *backend);
+void vdev_net_backend_control(struct vdev_net_backend *backend);
 
 #endif

@@ -237,7 +237,8 @@ static int accept_running(struct vdev_net_backend_pair *pair,
     return VDEV_OK;
 }
 
-int net_accept(void *owner, const struct vdev_net_arrival *arrival, struct vdev_net_room *room)
+int vdev_net_backend_accept(void *owner, const struct vdev_net_arrival *arrival,
+                            struct vdev_net_room *room)
 {
     struct vdev_net_backend *backend = owner;
     struct vdev_virtio_device *device = &backend->device;
@@ -326,7 +327,7 @@ static void write_header(struct vdev_net_backend_pair *pair, uint16_t chain_coun
     }
 }
 
-void net_delivered(void *owner, int status)
+void vdev_net_backend_delivered(void *owner, int status)
 {
     struct vdev_net_backend *backend = owner;
     struct vdev_net_backend_pair *pair = &backend->pairs[0];
@@ -354,7 +355,7 @@ void net_delivered(void *owner, int status)
     vdev_virtio_device_signal(&backend->device, pair->receive_index);
 }
 
-void net_refilled(struct vdev_net_backend_pair *pair)
+void vdev_net_backend_refilled(struct vdev_net_backend_pair *pair)
 {
     struct vdev_net_backend *backend = pair->backend;
 

@@ -130,9 +130,9 @@ static int tell(struct vdev_device_queue *queue, uint32_t in_flight[RING_ADOPT_W
     return VDEV_OK;
 }
 
-int ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
-               const struct vdev_virtqueue_configuration *configuration,
-               uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold)
+int vdev_ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
+                    const struct vdev_virtqueue_configuration *configuration,
+                    uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold)
 {
     memset(in_flight, 0, RING_ADOPT_WORDS * sizeof *in_flight);
     *untold = 0;

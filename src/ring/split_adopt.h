@@ -34,15 +34,15 @@
  * contradict themselves; VDEV_ERROR_AGAIN: the driver changed the ring meanwhile; another attempt
  * may do. The queue is then not live.
  */
-int ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
-               const struct vdev_virtqueue_configuration *configuration,
-               uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold);
+int vdev_ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
+                    const struct vdev_virtqueue_configuration *configuration,
+                    uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold);
 
 /*
  * The chain of a head that is in flight, as vdev_device_queue_take would have it. VDEV_OK;
  * VDEV_ERROR_INVALID: malformed: give it back as such; VDEV_ERROR_CORRUPT: latched. In
  * split_device.c.
  */
-int ring_chain_of(struct vdev_device_queue *queue, struct vdev_chain *chain, uint16_t head);
+int vdev_ring_chain_of(struct vdev_device_queue *queue, struct vdev_chain *chain, uint16_t head);
 
 #endif

@@ -206,10 +206,11 @@ static inline bool is_one_writable(const struct vdev_device_queue *queue, struct
 }
 
 /*
- * Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. Part of
- * take, the path of every request, although something rare uses it too.
+ * Follow a chain from its head, which is in range. VDEV_ERROR_INVALID or VDEV_ERROR_CORRUPT. Part
+ * of take, the path of every request, although something rare uses it too.
  */
-static inline __attribute__((always_inline)) int walk(const struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned index)
+static inline __attribute__((always_inline)) int walk(const struct vdev_device_queue *queue,
+                                                      struct vdev_chain *chain, unsigned index)
 {
     struct ring_descriptor descriptor = ring_load_descriptor(queue->descriptors, index);
 
@@ -288,7 +289,7 @@ static int take(struct vdev_device_queue *queue, struct vdev_chain *chain, unsig
     return VDEV_ERROR_EMPTY;
 }
 
-int ring_chain_of(struct vdev_device_queue *queue, struct vdev_chain *chain, uint16_t head)
+int vdev_ring_chain_of(struct vdev_device_queue *queue, struct vdev_chain *chain, uint16_t head)
 {
     int status = walk(queue, chain, head);
 

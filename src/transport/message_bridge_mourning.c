@@ -144,8 +144,8 @@ static void adopt(struct vdev_virtio_message_bridge *bridge, uint16_t queue)
     configuration.start_index = 0;
     /* No chain has more descriptors than its queue: none fails for want of room. */
     if (configuration.size <= mourning->buffer_count && !accepted(bridge, IN_ORDER)) {
-        status = ring_adopt(&mourning->queues[queue], mourning->memory, &configuration,
-                            mourning->in_flight, &untold);
+        status = vdev_ring_adopt(&mourning->queues[queue], mourning->memory, &configuration,
+                                 mourning->in_flight, &untold);
     }
     if (status == VDEV_ERROR_AGAIN && ++mourning->tries < TRIES) {
         return;
@@ -177,7 +177,7 @@ static bool complete_in_flight(struct vdev_virtio_message_bridge *bridge)
             }
             uint16_t head =
                 (uint16_t)(word * 32 + (unsigned)__builtin_ctz(mourning->in_flight[word]));
-            int status = ring_chain_of(&mourning->queues[current], &chain, head);
+            int status = vdev_ring_chain_of(&mourning->queues[current], &chain, head);
             if (status == VDEV_ERROR_CORRUPT) {
                 lose(bridge, current);
                 return true;
