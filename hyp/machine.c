@@ -243,7 +243,8 @@ static void pure_disk(const struct place *place)
     const struct vdev_pl181_emulator_configuration configuration = {
         .block = front != NULL ? &front->block_frontend.block : card(place),
         .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
-        .buffer = front != NULL ? front_allocate(front, CARD_BUFFER) : vm_allocate(CARD_BUFFER),
+        .buffer = front != NULL ? vdev_frontend_take(&front->free, CARD_BUFFER).pointer
+                                : vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,
     };
     vm_check(vdev_pl181_emulator_init(pl181, &configuration), place);

@@ -4,8 +4,7 @@
  * puts the two windows where the BeagleBoard has nothing, on the interrupt lines of the devices
  * that they stand in for.
  */
-#include <vdev/frontends/block.h>
-#include <vdev/frontends/console.h>
+#include <vdev/frontends/layout.h>
 #include <vdev/status.h>
 #include <vdev/virtio_mmio.h>
 
@@ -25,30 +24,8 @@
 #define DRAIN_TIME   1000000000u
 #define LOOKS        10000u /* from one of the clock to the next */
 
-/* Memory that the device shares; it sees it at the same addresses. */
-#define SHARED(array)                                                                              \
-    {                                                                                              \
-        array, sizeof(array), (uintptr_t)(array)                                                   \
-    }
-#define QUEUE(name)                                                                                \
-    static _Alignas(16) uint8_t name##_descriptors[QUEUE_SIZE * 16];                               \
-    static _Alignas(4) uint8_t name##_driver[6 + 2 * QUEUE_SIZE];                                  \
-    static _Alignas(4) uint8_t name##_device[6 + 8 * QUEUE_SIZE];                                  \
-    static struct vdev_driver_slot name##_slots[QUEUE_SIZE]
-#define QUEUE_MEMORY(name)                                                                         \
-    {                                                                                              \
-        .descriptors = SHARED(name##_descriptors), .driver = SHARED(name##_driver),                \
-        .device = SHARED(name##_device), .slots = name##_slots                                     \
-    }
-
-QUEUE(receive);
-QUEUE(transmit);
-QUEUE(disk);
-static _Alignas(16) uint8_t receive_buffers[BUFFER_COUNT * BUFFER_SIZE];
-static _Alignas(16) uint8_t transmit_buffers[BUFFER_COUNT * BUFFER_SIZE];
-static _Alignas(16) uint8_t shared[REQUESTS * VDEV_BLOCK_FRONTEND_SHARED_BYTES];
-static struct vdev_block_frontend_request requests[REQUESTS];
-static struct vdev_buffer pieces[PIECES];
+static _Alignas(VDEV_FRONTEND_ALIGNMENT) uint8_t shared[20 * 1024], own[2 * 1024];
+static struct vdev_frontend_memory memory; /* what is left of it, after the console */
 static struct vdev_virtio_mmio_driver console_transport, disk_transport;
 static struct vdev_console_frontend console;
 static struct vdev_block_frontend disk_frontend;
@@ -60,20 +37,22 @@ const char *image_open_console(struct image *image)
     const struct vdev_io io = platform_io(CONSOLE_ADDRESS);
     int status = vdev_virtio_mmio_driver_init(&console_transport, &io);
 
+    /* The device sees its memory at the same addresses. */
+    memory = (struct vdev_frontend_memory){{shared, sizeof shared, (uintptr_t)shared},
+                                           {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
+    struct vdev_console_frontend_configuration configuration = {
+        .transport = &console_transport.driver,
+        .clock = &image->clock.clock,
+        .queue_size = QUEUE_SIZE,
+        .receive_count = BUFFER_COUNT,
+        .transmit_count = BUFFER_COUNT,
+        .buffer_size = BUFFER_SIZE,
+    };
     if (status == VDEV_OK) {
-        status =
-            vdev_console_frontend_init(&console, &(struct vdev_console_frontend_configuration){
-                                                     .transport = &console_transport.driver,
-                                                     .clock = &image->clock.clock,
-                                                     .receive_queue = QUEUE_MEMORY(receive),
-                                                     .transmit_queue = QUEUE_MEMORY(transmit),
-                                                     .queue_size = QUEUE_SIZE,
-                                                     .receive_memory = SHARED(receive_buffers),
-                                                     .transmit_memory = SHARED(transmit_buffers),
-                                                     .receive_count = BUFFER_COUNT,
-                                                     .transmit_count = BUFFER_COUNT,
-                                                     .buffer_size = BUFFER_SIZE,
-                                                 });
+        status = vdev_console_frontend_lay_out(&configuration, &memory);
+    }
+    if (status == VDEV_OK) {
+        status = vdev_console_frontend_init(&console, &configuration);
     }
     if (status != VDEV_OK) {
         return image_because(image, "virtio-console", status);
@@ -119,13 +98,14 @@ static uint16_t ring_index(const uint8_t *ring)
  */
 void image_console_drain(struct image *image)
 {
+    const struct vdev_driver_queue_memory *queue = &console.configuration.transmit_queue;
     uint64_t start = 0;
 
     if (image->console == NULL) {
         return;
     }
     for (uint32_t looks = 0;; looks++) {
-        if (ring_index(transmit_device) == ring_index(transmit_driver)) {
+        if (ring_index(queue->device.pointer) == ring_index(queue->driver.pointer)) {
             return;
         }
         if (looks % LOOKS == LOOKS - 1) {
@@ -157,20 +137,19 @@ const char *image_open_disk(struct image *image)
     const struct vdev_io io = platform_io(DISK_ADDRESS);
     int status = vdev_virtio_mmio_driver_init(&disk_transport, &io);
 
+    struct vdev_block_frontend_configuration configuration = {
+        .transport = &disk_transport.driver,
+        .clock = &image->clock.clock,
+        .queue_size = QUEUE_SIZE,
+        .request_count = REQUESTS,
+        .piece_count = PIECES,
+        .timeout_nanoseconds = PATIENCE,
+    };
     if (status == VDEV_OK) {
-        status =
-            vdev_block_frontend_init(&disk_frontend, &(struct vdev_block_frontend_configuration){
-                                                         .transport = &disk_transport.driver,
-                                                         .clock = &image->clock.clock,
-                                                         .queue = QUEUE_MEMORY(disk),
-                                                         .queue_size = QUEUE_SIZE,
-                                                         .requests = requests,
-                                                         .request_count = REQUESTS,
-                                                         .shared = SHARED(shared),
-                                                         .pieces = pieces,
-                                                         .piece_count = PIECES,
-                                                         .timeout_nanoseconds = PATIENCE,
-                                                     });
+        status = vdev_block_frontend_lay_out(&configuration, &memory);
+    }
+    if (status == VDEV_OK) {
+        status = vdev_block_frontend_init(&disk_frontend, &configuration);
     }
     if (status != VDEV_OK) {
         return image_because(image, "virtio-blk", status);

@@ -83,6 +83,20 @@ static void free_all(struct vdev_block_frontend *frontend)
     frontend->in_flight = 0;
 }
 
+/* Where the device finds a buffer; VDEV_NO_BUS_ADDRESS: nowhere. */
+static uint64_t bus_address_of(const struct vdev_block_frontend *frontend,
+                               const struct vdev_buffer *buffer)
+{
+    const struct vdev_buffer *data = &frontend->configuration.data;
+    uintptr_t at = (uintptr_t)buffer->pointer - (uintptr_t)data->pointer;
+
+    if (buffer->bus_address == VDEV_NO_BUS_ADDRESS && at < data->length &&
+        buffer->length <= data->length - at) {
+        return data->bus_address + at;
+    }
+    return buffer->bus_address;
+}
+
 /* Split a request's buffers so that none is longer than the device takes. Returns how many pieces,
  * or 0 if they are more than `room`. Without `pieces`, only counts. */
 static size_t split(const struct vdev_block_frontend *frontend,
@@ -93,6 +107,7 @@ static size_t split(const struct vdev_block_frontend *frontend,
 
     for (size_t i = 0; i < request->buffer_count; i++) {
         struct vdev_buffer rest = request->buffers[i];
+        rest.bus_address = bus_address_of(frontend, &rest);
         while (rest.length != 0) {
             struct vdev_buffer piece = rest;
             if (piece.length > frontend->size_maximum) {
@@ -206,7 +221,7 @@ static int check(const struct vdev_block_frontend *frontend,
         return status;
     }
     for (size_t i = 0; i < request->buffer_count; i++) {
-        if (request->buffers[i].bus_address == VDEV_NO_BUS_ADDRESS) {
+        if (bus_address_of(frontend, &request->buffers[i]) == VDEV_NO_BUS_ADDRESS) {
             return VDEV_ERROR_INVALID;
         }
     }
@@ -571,7 +586,9 @@ int vdev_block_frontend_init(struct vdev_block_frontend *frontend,
         configuration->shared.bus_address == VDEV_NO_BUS_ADDRESS ||
         ((uintptr_t)configuration->shared.pointer & 15) != 0 ||
         configuration->shared.length / VDEV_BLOCK_FRONTEND_SHARED_BYTES <
-            configuration->request_count) {
+            configuration->request_count ||
+        (configuration->data.length != 0 &&
+         configuration->data.bus_address == VDEV_NO_BUS_ADDRESS)) {
         return VDEV_ERROR_INVALID;
     }
     memset(frontend, 0, sizeof *frontend);

@@ -240,6 +240,7 @@ static bool is_sound(const struct vdev_net_frontend_configuration *configuration
 {
     uint64_t received = (uint64_t)configuration->receive_count * configuration->receive_size;
     uint64_t headers = (uint64_t)configuration->transmission_count * VDEV_NET_FRONTEND_SLOT_BYTES;
+    uint64_t bounce = (uint64_t)configuration->transmission_count * configuration->bounce_size;
 
     return configuration->transport != NULL && configuration->clock != NULL &&
            configuration->queue_size >= 4 && configuration->receive_size >= 64 &&
@@ -250,6 +251,7 @@ static bool is_sound(const struct vdev_net_frontend_configuration *configuration
            configuration->transmission_count != NET_NONE &&
            is_shared(&configuration->headers, headers) && configuration->pieces != NULL &&
            configuration->piece_count >= 2 &&
+           (bounce == 0 || is_shared(&configuration->bounce, bounce)) &&
            (configuration->control.pointer == NULL ||
             (is_shared(&configuration->control, VDEV_NET_FRONTEND_CONTROL_BYTES) &&
              configuration->control_queue_size >= VDEV_NET_FRONTEND_CONTROL_QUEUE));

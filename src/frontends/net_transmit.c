@@ -83,35 +83,64 @@ static void store_header(uint8_t *header, const struct vdev_net_frame *frame)
     }
 }
 
-static int add(struct vdev_net_frontend *frontend, uint16_t index, struct vdev_net_frame *frame)
+/* A copy of a frame where the device reaches it; it was checked against its place's size. */
+static struct vdev_buffer bounce(const struct vdev_net_frontend *frontend, uint16_t index,
+                                 const struct vdev_net_frame *frame)
+{
+    const struct vdev_buffer *memory = &frontend->configuration.bounce;
+    size_t at = (size_t)index * frontend->configuration.bounce_size;
+    struct vdev_cursor from = vdev_cursor(frame->buffers, frame->buffer_count);
+    uint8_t *copy = (uint8_t *)memory->pointer + at;
+
+    vdev_cursor_read(&from, copy, frame->length);
+    return (struct vdev_buffer){copy, frame->length, memory->bus_address + at};
+}
+
+static int add(struct vdev_net_frontend *frontend, uint16_t index, struct vdev_net_frame *frame,
+               bool bounced)
 {
     const struct vdev_net_frontend_configuration *configuration = &frontend->configuration;
     const struct vdev_buffer *headers = &configuration->headers;
     struct vdev_buffer *pieces = configuration->pieces;
     size_t at = (size_t)index * VDEV_NET_FRONTEND_SLOT_BYTES;
+    size_t count = bounced ? 1 : frame->buffer_count;
 
     pieces[0] = (struct vdev_buffer){(uint8_t *)headers->pointer + at,
                                      VDEV_NET_FRONTEND_HEADER_BYTES, headers->bus_address + at};
     store_header(pieces[0].pointer, frame);
-    for (size_t i = 0; i < frame->buffer_count; i++) {
-        pieces[1 + i] = frame->buffers[i];
+    if (bounced) {
+        pieces[1] = bounce(frontend, index, frame);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            pieces[1 + i] = frame->buffers[i];
+        }
     }
-    return vdev_driver_queue_add(&frontend->transmit, pieces, 1 + frame->buffer_count, NULL, 0,
+    return vdev_driver_queue_add(&frontend->transmit, pieces, 1 + count, NULL, 0,
                                  &configuration->transmissions[index]);
 }
 
-static int check(const struct vdev_net_frontend *frontend, const struct vdev_net_frame *frame)
+static bool is_reachable(const struct vdev_net_frame *frame)
+{
+    for (size_t i = 0; i < frame->buffer_count; i++) {
+        if (frame->buffers[i].length != 0 && frame->buffers[i].bus_address == VDEV_NO_BUS_ADDRESS) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int check(const struct vdev_net_frontend *frontend, const struct vdev_net_frame *frame,
+                 bool bounced)
 {
     const struct vdev_net *net = &frontend->net;
+    uint32_t bounce_size = frontend->configuration.bounce_size;
 
-    if (frame->buffer_count > net->maximum_buffers ||
+    if ((bounced ? bounce_size == 0 : frame->buffer_count > net->maximum_buffers) ||
         vdev_buffers_length(frame->buffers, frame->buffer_count) != frame->length) {
         return VDEV_ERROR_INVALID;
     }
-    for (size_t i = 0; i < frame->buffer_count; i++) {
-        if (frame->buffers[i].length != 0 && frame->buffers[i].bus_address == VDEV_NO_BUS_ADDRESS) {
-            return VDEV_ERROR_INVALID;
-        }
+    if (bounced && frame->length > bounce_size) {
+        return VDEV_ERROR_RANGE;
     }
     return vdev_net_check(frame->length, &frame->offload, net->takes, net->mtu);
 }
@@ -119,13 +148,14 @@ static int check(const struct vdev_net_frontend *frontend, const struct vdev_net
 int vdev_net_frontend_submit(struct vdev_net_frontend *frontend, struct vdev_net_frame *frame)
 {
     uint16_t index = frontend->free_head;
+    bool bounced = !is_reachable(frame);
 
-    int status = check(frontend, frame);
+    int status = check(frontend, frame, bounced);
     if (status != VDEV_OK) {
         return status;
     }
     /* A ring that is corrupt is about to be restarted, and has no room until then. */
-    if (index == NET_NONE || add(frontend, index, frame) != VDEV_OK) {
+    if (index == NET_NONE || add(frontend, index, frame, bounced) != VDEV_OK) {
         frontend->blocked = true;
         return VDEV_ERROR_FULL;
     }

@@ -5,7 +5,7 @@
  */
 #include <stddef.h>
 
-#include <vdev/frontends/block.h>
+#include <vdev/frontends/layout.h>
 #include <vdev/status.h>
 
 #include "core/mem.h"
@@ -28,43 +28,26 @@
 /* The distributor's pending bits: a level interrupt's follows its line [GICv2 §4.3.7]. */
 #define GICD_ISPENDR 0x2C001200u
 
-#define SHARED(array)                                                                              \
-    {                                                                                              \
-        array, sizeof(array), (uintptr_t)(array)                                                   \
-    }
-
-static _Alignas(16) uint8_t descriptors[QUEUE_SIZE * 16];
-static _Alignas(4) uint8_t driver_ring[6 + 2 * QUEUE_SIZE], device_ring[6 + 8 * QUEUE_SIZE];
-static _Alignas(16) uint8_t tables[QUEUE_SIZE * 16 * INDIRECT_COUNT];
-static _Alignas(16) uint8_t shared[REQUESTS * VDEV_BLOCK_FRONTEND_SHARED_BYTES];
-static struct vdev_driver_slot slots[QUEUE_SIZE];
-static struct vdev_block_frontend_request records[REQUESTS];
-static struct vdev_buffer pieces[PIECES];
+/* The device sees its memory at the same addresses. */
+static _Alignas(VDEV_FRONTEND_ALIGNMENT) uint8_t shared[40 * 1024], own[4096];
 static struct vdev_block_frontend frontend;
 static uint8_t data[DATA_SECTORS * VDEV_SECTOR_SIZE];
 
 static int start(struct vdev_virtio_mmio_driver *mmio, bool indirect)
 {
+    struct vdev_frontend_memory memory = {{shared, sizeof shared, (uintptr_t)shared},
+                                          {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
     struct vdev_block_frontend_configuration configuration = {
         .transport = &mmio->driver,
         .clock = &bare_clock,
-        .queue = {.descriptors = SHARED(descriptors),
-                  .driver = SHARED(driver_ring),
-                  .device = SHARED(device_ring),
-                  .slots = slots},
+        .queue = {.indirect_count = indirect ? INDIRECT_COUNT : 0},
         .queue_size = QUEUE_SIZE,
-        .requests = records,
         .request_count = REQUESTS,
-        .shared = SHARED(shared),
-        .pieces = pieces,
         .piece_count = PIECES,
         .timeout_nanoseconds = PATIENCE,
     };
-    if (indirect) {
-        configuration.queue.indirect = (struct vdev_buffer)SHARED(tables);
-        configuration.queue.indirect_count = INDIRECT_COUNT;
-    }
-    return vdev_block_frontend_init(&frontend, &configuration);
+    int status = vdev_block_frontend_lay_out(&configuration, &memory);
+    return status == VDEV_OK ? vdev_block_frontend_init(&frontend, &configuration) : status;
 }
 
 /* ---- requests ---- */

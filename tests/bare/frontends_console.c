@@ -2,7 +2,7 @@
 /* The console front-end on QEMU's virtconsole. The host watches for the lines "console: ...". */
 #include <stddef.h>
 
-#include <vdev/frontends/console.h>
+#include <vdev/frontends/layout.h>
 #include <vdev/status.h>
 
 #include "frontends.h"
@@ -21,19 +21,8 @@
 
 #define PATIENCE 10000000000u /* nanoseconds without a byte until a test gives up */
 
-/* Memory that the device shares; it sees it at the same addresses. */
-#define SHARED(array)                                                                              \
-    {                                                                                              \
-        array, sizeof(array), (uintptr_t)(array)                                                   \
-    }
-
-static _Alignas(16) uint8_t receive_descriptors[QUEUE_SIZE * 16];
-static _Alignas(4) uint8_t receive_driver[6 + 2 * QUEUE_SIZE], receive_device[6 + 8 * QUEUE_SIZE];
-static _Alignas(16) uint8_t transmit_descriptors[QUEUE_SIZE * 16];
-static _Alignas(4) uint8_t transmit_driver[6 + 2 * QUEUE_SIZE], transmit_device[6 + 8 * QUEUE_SIZE];
-static uint8_t receive_buffers[BUFFER_COUNT * BUFFER_SIZE];
-static uint8_t transmit_buffers[BUFFER_COUNT * BUFFER_SIZE];
-static struct vdev_driver_slot receive_slots[QUEUE_SIZE], transmit_slots[QUEUE_SIZE];
+/* The device sees its memory at the same addresses. */
+static _Alignas(VDEV_FRONTEND_ALIGNMENT) uint8_t shared[8192], own[1024];
 static struct vdev_console_frontend frontend;
 static unsigned readable_calls, writable_calls;
 
@@ -51,25 +40,20 @@ static void writable(void *owner)
 
 static int start(struct vdev_virtio_mmio_driver *mmio)
 {
-    const struct vdev_console_frontend_configuration configuration = {
+    struct vdev_frontend_memory memory = {{shared, sizeof shared, (uintptr_t)shared},
+                                          {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
+    struct vdev_console_frontend_configuration configuration = {
         .transport = &mmio->driver,
         .clock = &bare_clock,
-        .receive_queue = {.descriptors = SHARED(receive_descriptors),
-                          .driver = SHARED(receive_driver),
-                          .device = SHARED(receive_device),
-                          .slots = receive_slots},
-        .transmit_queue = {.descriptors = SHARED(transmit_descriptors),
-                           .driver = SHARED(transmit_driver),
-                           .device = SHARED(transmit_device),
-                           .slots = transmit_slots},
         .queue_size = QUEUE_SIZE,
-        .receive_memory = SHARED(receive_buffers),
-        .transmit_memory = SHARED(transmit_buffers),
         .receive_count = BUFFER_COUNT,
         .transmit_count = BUFFER_COUNT,
         .buffer_size = BUFFER_SIZE,
     };
-    int status = vdev_console_frontend_init(&frontend, &configuration);
+    int status = vdev_console_frontend_lay_out(&configuration, &memory);
+    if (status == VDEV_OK) {
+        status = vdev_console_frontend_init(&frontend, &configuration);
+    }
     frontend.console.client =
         (struct vdev_console_client){.readable = readable, .writable = writable};
     return status;

@@ -3,6 +3,7 @@
  */
 #include <stddef.h>
 
+#include <vdev/frontends/layout.h>
 #include <vdev/net_offload.h>
 #include <vdev/status.h>
 
@@ -17,30 +18,8 @@
 #define PIECES         8u
 #define INDIRECT_COUNT 8u
 
-#define SHARED(array)                                                                              \
-    {                                                                                              \
-        array, sizeof(array), (uintptr_t)(array)                                                   \
-    }
-#define QUEUE_MEMORY(name, size)                                                                   \
-    static _Alignas(16) uint8_t name##_descriptors[(size)*16];                                     \
-    static _Alignas(4) uint8_t name##_driver[6 + 2 * (size)], name##_device[6 + 8 * (size)];       \
-    static _Alignas(16) uint8_t name##_tables[(size)*16 * INDIRECT_COUNT];                         \
-    static struct vdev_driver_slot name##_slots[size]
-#define QUEUE(name, with_tables)                                                                   \
-    {                                                                                              \
-        .descriptors = SHARED(name##_descriptors), .driver = SHARED(name##_driver),                \
-        .device = SHARED(name##_device), .slots = name##_slots, .indirect = SHARED(name##_tables), \
-        .indirect_count = (with_tables) ? INDIRECT_COUNT : 0                                       \
-    }
-
-QUEUE_MEMORY(receive, QUEUE_SIZE);
-QUEUE_MEMORY(transmit, QUEUE_SIZE);
-QUEUE_MEMORY(control, CONTROL_SIZE);
-static _Alignas(16) uint8_t receive_memory[RECEIVE_COUNT * RECEIVE_SIZE];
-static _Alignas(16) uint8_t headers[STATION_TRANSMISSIONS * VDEV_NET_FRONTEND_SLOT_BYTES];
-static _Alignas(16) uint8_t command[VDEV_NET_FRONTEND_CONTROL_BYTES];
-static struct vdev_net_frontend_transmission transmissions[STATION_TRANSMISSIONS];
-static struct vdev_buffer received[RECEIVE_COUNT], pieces[PIECES];
+/* The device sees its memory at the same addresses. */
+static _Alignas(VDEV_FRONTEND_ALIGNMENT) uint8_t shared[24 * 1024], own[4096];
 
 /* ---- the client: one frame at a time; the next is kept meanwhile ---- */
 
@@ -86,32 +65,27 @@ void station_done_with_arrived(void)
 
 int station_start(struct vdev_virtio_mmio_driver *mmio, bool plain)
 {
+    struct vdev_frontend_memory memory = {{shared, sizeof shared, (uintptr_t)shared},
+                                          {own, sizeof own, VDEV_NO_BUS_ADDRESS}};
     struct vdev_net_frontend_configuration configuration = {
         .transport = &mmio->driver,
         .clock = &bare_clock,
-        .receive_queue = QUEUE(receive, false),
-        .transmit_queue = QUEUE(transmit, !plain),
+        .transmit_queue = {.indirect_count = plain ? 0 : INDIRECT_COUNT},
         .queue_size = QUEUE_SIZE,
-        .receive_memory = SHARED(receive_memory),
         .receive_size = plain ? RECEIVE_SIZE : 512, /* full-size frames lie in three */
         .receive_count = RECEIVE_COUNT,
-        .received = received,
         .merge = !plain,
         .accepts = VDEV_NET_CHECKSUM,
-        .transmissions = transmissions,
         .transmission_count = STATION_TRANSMISSIONS,
-        .headers = SHARED(headers),
-        .pieces = pieces,
         .piece_count = PIECES,
+        .control_queue_size = plain ? 0 : CONTROL_SIZE,
         .address = {0x02, 0, 0, 0, 0, 1},
         .timeout_nanoseconds = STATION_PATIENCE,
     };
-    if (!plain) {
-        configuration.control_queue = (struct vdev_driver_queue_memory)QUEUE(control, false);
-        configuration.control_queue_size = CONTROL_SIZE;
-        configuration.control = (struct vdev_buffer)SHARED(command);
+    int status = vdev_net_frontend_lay_out(&configuration, &memory);
+    if (status == VDEV_OK) {
+        status = vdev_net_frontend_init(&station.frontend, &configuration);
     }
-    int status = vdev_net_frontend_init(&station.frontend, &configuration);
     station.frontend.net.client = (struct vdev_net_client){
         .accept = accept, .delivered = delivered, .changed = changed, .accepts = VDEV_NET_CHECKSUM};
     station.arrived_length = 0;

@@ -5,8 +5,9 @@
  * The device is not trusted: what it returns is checked, what it does not return times out. A
  * device that breaks the rules, asks for a reset or falls silent is reset and started again; what
  * was in flight fails with VDEV_ERROR_IO (or VDEV_ERROR_TIMEOUT). If it does not start again, it is
- * gone: VDEV_ERROR_ABSENT from then on. Data buffers need bus addresses, else submit returns
- * VDEV_ERROR_INVALID: nothing is copied.
+ * gone: VDEV_ERROR_ABSENT from then on. Nothing is copied: data
+ * buffers need bus addresses, or have to lie in `data` of the configuration, else submit returns
+ * VDEV_ERROR_INVALID.
  */
 #ifndef VDEV_FRONTENDS_BLOCK_H
 #define VDEV_FRONTENDS_BLOCK_H
@@ -37,7 +38,10 @@ struct vdev_block_frontend_configuration {
     struct vdev_buffer shared;
     /* Room to make up one request: two more than the most buffers it may have. */
     struct vdev_buffer *pieces;
-    uint16_t piece_count;         /* 3 or more */
+    uint16_t piece_count; /* 3 or more */
+    /* Memory that the device reaches, with a bus address, of which that of a data buffer without
+     * one, an emulator's for instance, can be told; or empty. */
+    struct vdev_buffer data;
     uint64_t timeout_nanoseconds; /* without any completion while requests are in flight; 0: none */
 };
 

@@ -3,11 +3,12 @@
  * A driver for virtio network devices [VIRTIO 1.4 §5.1] on any transport, offering the net class.
  *
  * One queue pair, and the control queue where there is memory for one. Frames to send go to the
- * device from the buffers they are in, which need bus addresses; frames that arrive are copied
- * once, from the receive memory into the client's room. The device is not trusted: a frame that
- * makes no sense is dropped and counted; a device that breaks the rules, asks for a reset or falls
- * silent is reset and started again, and what was in flight fails with VDEV_ERROR_IO (or
- * VDEV_ERROR_TIMEOUT). If it does not start again, it is gone: VDEV_ERROR_ABSENT from then on.
+ * device from the buffers they are in, which need bus addresses, or else are copied into bounce
+ * memory, where there is any; frames that arrive are copied once, from the receive memory into the
+ * client's room. The device is not trusted: a frame that makes no sense is dropped and counted; a
+ * device that breaks the rules, asks for a reset or falls silent is reset and started again, and
+ * what was in flight fails with VDEV_ERROR_IO (or VDEV_ERROR_TIMEOUT). If it does not start again,
+ * it is gone: VDEV_ERROR_ABSENT from then on.
  *
  * A frame for which the client has no room is kept, and those behind it stay in the ring: after
  * vdev_net_resume no interrupt comes for them, so poll has to be called.
@@ -72,6 +73,14 @@ struct vdev_net_frontend_configuration {
     /* Room to make up one frame: one more than the most buffers it may have. */
     struct vdev_buffer *pieces;
     uint16_t piece_count; /* 2 or more */
+    /*
+     * Where frames are copied that lie where the device does not reach, in an emulator for
+     * instance: transmission_count times bounce_size bytes, with a bus address. VDEV_ERROR_RANGE is
+     * the answer to one that is longer. How many buffers such a frame has does not matter. 0: there
+     * is none.
+     */
+    struct vdev_buffer bounce;
+    uint32_t bounce_size;
 
     /*
      * The control queue: receive modes, filter, announcements. Without memory for commands there is
