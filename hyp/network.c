@@ -12,8 +12,7 @@
 #include "shared.h"
 
 static bool started;
-static bool polling; /* one step is being taken */
-static bool again;   /* meanwhile there got more to do */
+static bool polling, again; /* one step is being taken; meanwhile there got more to do */
 
 /* ---- the board's end ---- */
 
@@ -32,9 +31,8 @@ static void poll_network(void)
 static void wake(void *context)
 {
     (void)context;
-    if (polling) {
-        again = true;
-    } else {
+    again = true;
+    if (!polling) {
         schedule_work(poll_network);
     }
 }

@@ -127,6 +127,8 @@ def windows(arrangement, work):
         image = ("block", "console")
         known = image if set(image) & set(work) else ()
     every = workload.WINDOWS + workload.OMAP3_WINDOWS
+    if arrangement.guest == "beagle":
+        every = [window for window in every if not window.workload.startswith("deep")]
     return [window for window in every if window.device in known]
 
 
