@@ -18,7 +18,7 @@
 enum {
     SPI = 32,
     QUEUE_SIZE = 128,
-    BLOCK_SLOTS = 16,
+    BLOCK_SLOTS = 4, /* that one entry may take in: about 1,000 instructions each */
     BLOCK_BUFFERS = 128, /* in each request */
     CONSOLE_BUFFERS = 16,
     CARD_BUFFER = 16384,

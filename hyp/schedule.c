@@ -191,7 +191,7 @@ static struct vm *next_machine(void)
     while ((next = choose()) == NULL && !(nested && rang)) {
         set_alarm();
         __asm__ volatile("wfi");
-        if (count_paths) {
+        if (count_paths && !nested) {
             count_path(0, true);
         }
         interrupt_handle();
