@@ -120,14 +120,12 @@ def hostile(files, directory, disk, progress):
 
 
 def windows(arrangement, work):
-    """What a guest does of it in one boot: the bare-metal one has no network, and does all else
-    unasked."""
-    known = work
+    """What a guest does of it in one boot: the bare-metal one has no network and does one thing at a
+    time, and does all else unasked."""
+    known, every = work, workload.WINDOWS + workload.OMAP3_WINDOWS
     if arrangement.guest == "beagle":
         image = ("block", "console")
         known = image if set(image) & set(work) else ()
-    every = workload.WINDOWS + workload.OMAP3_WINDOWS
-    if arrangement.guest == "beagle":
         every = [window for window in every if not window.workload.startswith("deep")]
     return [window for window in every if window.device in known]
 
