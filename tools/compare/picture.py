@@ -17,8 +17,8 @@ INTRODUCTION = (
     it. This picture shows how much work the processor does for each of them: the number of
     instructions that it executes for one request to the disk, for 1 KiB over the console, or for one
     frame on the network. Shorter is cheaper.""",
-    """The scale is logarithmic: from one vertical line to the next it is ten times as much. The figures at
-    the right are exact.""",
+    """The scale is logarithmic: from one vertical line to the next it is ten times as much. The figures
+    are at the right.""",
 )
 # What each way is: colour, darker colour, name, and what that means.
 WAYS = {
@@ -48,7 +48,7 @@ PLACES = {
     "driver-vms": "a VM for each driver",
 }
 DEVICES = {"block": "Disk", "console": "Console", "net": "Network"}
-TALK_LINES = (("of the talk's prototype", 6000), ("of OKL4, a product of its time", 9800))
+TALK_LINES = (("prototype", 6000), ("OKL4, a product", 9800))
 
 WIDTH, MARGIN, GAP = 1280, 24, 32
 COLUMN = (WIDTH - 2 * MARGIN - GAP) // 2
@@ -72,15 +72,27 @@ def way(row):
     return ", ".join(filter(None, (name, PLACES[row["placement"]])))
 
 
-def figures(row):
+def _short(value):
+    """As much of a figure as there is room for beside a bar."""
+    if value is None or value < 1_000_000:
+        return report_placement.number(value)
+    return f"{value / 1_000_000:.2f} M"
+
+
+def figures(row, say=report_placement.number):
     """What stands at a row's right, in the order of FIGURES, as text. What a register access is
     natively would be a trap."""
     values = report_placement.per_unit(row)
-    texts = [report_placement.number(values[name]) for name, _ in FIGURES]
+    texts = [say(values[name]) for name, _ in FIGURES]
     if row["arrangement"] == "native" and row["native_accesses"] is not None:
         accesses = row["native_accesses"] / report_placement.unit(row)[1]
         texts[2] = f"({report_placement.number(accesses)})"
     return texts
+
+
+def beside(row):
+    """The same, as the picture has it."""
+    return figures(row, _short)
 
 
 def groups(rows):
@@ -189,7 +201,7 @@ def _group(drawing, x, y, key, rows):
                 colour,
                 f"{report_placement.number(value)} instructions {what}" if value else None,
             )
-        for column, text in enumerate(figures(row)):
+        for column, text in enumerate(beside(row)):
             drawing.text(left + BARS + SPACE + CELL * (column + 1), at + 11, text, 11, "end")
 
 
@@ -215,14 +227,14 @@ def _legend(drawing, y):
 
 
 def talk(result):
-    """The founding talk's figures and ours, as rows of what, ours, the talk's, and a comment."""
+    """The founding talk's figures and ours: what, ours, the other, and what the other is."""
     entries = result["entries"]
     rows = [
-        (f"{title}, instructions", entries.get(name), prototype, "")
+        (f"{title}, instructions", entries.get(name), prototype, "talk")
         for name, title, prototype, _ in report.ENTRIES
     ]
     rows += [
-        (f"lines of the hypervisor, beside those {name}", result["hypervisor_lines"], lines, "")
+        ("lines of the hypervisor", result["hypervisor_lines"], lines, f"talk, {name}")
         for name, lines in TALK_LINES
     ]
     path = result.get("longest_path")
@@ -232,7 +244,7 @@ def talk(result):
                 "longest time without interrupts, instructions",
                 path["instructions"],
                 path["bound"],
-                "the talk's 10 µs at its 500 MHz",
+                "10 µs at the talk's 500 MHz",
             )
         )
     return rows
@@ -265,19 +277,18 @@ def _talk(drawing, y, result):
         WIDTH - 2 * MARGIN,
     )
     left, span = MARGIN + 380, 420
-    for what, ours, theirs, comment in talk(result):
+    for what, ours, theirs, whose in talk(result):
         most = max(ours or 0, theirs)
         y += 14
         drawing.text(left - 8, y + 12, what, 12, "end")
         for name, value, colour, offset in (
             ("vdev", ours, "#1f6cb0", 0),
-            ("talk", theirs, "#b9b9b9", 12),
+            (whose, theirs, "#b9b9b9", 12),
         ):
             width = span * (value or 0) / most
             drawing.box(left, y + offset, width, 10, colour)
             text = report_placement.number(value) if value is None or value < 100 else f"{value:,}"
-            note = f" ({comment})" if comment and name == "talk" else ""
-            drawing.text(left + width + 6, y + offset + 9, f"{name}: {text}{note}", 11)
+            drawing.text(left + width + 6, y + offset + 9, f"{name}: {text}", 11)
         y += 20
     added = overheads(result["rows"])
     if added:

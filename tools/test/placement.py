@@ -96,7 +96,10 @@ def _words(text):
 def drawn(tests, result):
     """The picture and the page are well-formed, ask for nothing from elsewhere, and have every row's
     figures."""
-    for name, make in (("report.svg", picture.svg), ("report.html", picture.html)):
+    for name, make, figures in (
+        ("report.svg", picture.svg, picture.beside),
+        ("report.html", picture.html, picture.figures),
+    ):
         text = make(result)
         try:
             words = _words(text)
@@ -113,15 +116,16 @@ def drawn(tests, result):
             left[word] = left.get(word, 0) + 1
         wanted = {}
         for row in result["rows"]:
-            for word in (picture.way(row), *picture.figures(row)):
+            for word in (picture.way(row), *figures(row)):
                 wanted[word] = wanted.get(word, 0) + 1
         missing = [word for word, count in wanted.items() if left.get(word, 0) < count]
         tests.check(f"{name} has every row's figures", not missing, missing[:5])
-        talk = [str(theirs) for _, _, theirs, _ in picture.talk(result)]
-        plain = " ".join(words).replace(",", "")
-        tests.check(
-            f"{name} has the talk's figures", all(f"talk: {each}" in plain for each in talk)
-        )
+        talk = [
+            f"{whose}: {report_placement.number(theirs)}"
+            for _, _, theirs, whose in picture.talk(result)
+        ]
+        missing = [each for each in talk if each not in words]
+        tests.check(f"{name} has the talk's figures", not missing, missing)
 
 
 def _made_up():
