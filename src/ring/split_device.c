@@ -132,7 +132,7 @@ static int gather(const struct vdev_memory *memory, uint64_t address,
 static inline const void *table_of(const struct vdev_device_queue *queue, uint64_t address,
                                    uint32_t length)
 {
-    struct vdev_buffer buffer;
+    struct vdev_buffer buffer = {NULL, 0, VDEV_NO_BUS_ADDRESS};
 
     if (memory_part(queue->region, address, length, false, &buffer) == length &&
         ((address | (uintptr_t)buffer.pointer) & (sizeof(uint32_t) - 1)) == 0) {
