@@ -17,6 +17,16 @@ import subprocess
 import sys
 import tempfile
 
+def bursts():
+    """Two instructions in either form: what io.h has of them, as it stands."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "include", "vdev", "io.h")
+    with open(path) as header:
+        text = header.read()
+    return text[text.index("#define VDEV_IO_BURST") : text.rindex("#endif")].replace(
+        "VDEV_IO_DIRECT", "1"
+    )
+
+
 # What a driver without the accessors would have: macros over raw pointers, and the same structure.
 RAW = """
 #ifndef VDEV_IO_H
@@ -32,7 +42,7 @@ struct vdev_io {
 #define vdev_io_read{bits}(io, offset) (*(const volatile uint{bits}_t *)((io)->base + (offset)))
 #define vdev_io_write{bits}(io, offset, value) \\
     ((void)(*(volatile uint{bits}_t *)((io)->base + (offset)) = (uint{bits}_t)(value)))
-""" for bits in (8, 16, 32, 64)) + "#endif\n"
+""" for bits in (8, 16, 32, 64)) + bursts() + "#endif\n"
 
 LOOP = """
 #include <stddef.h>
