@@ -271,7 +271,6 @@ void schedule_start(void)
     } else { /* nobody to give way to */
         wanted = false;
         cpu_write_htpidr(0);
-        board_alarm(BOARD_ALARM_SCHEDULE, UINT64_MAX, alarm);
     }
     if (count_paths) {
         cpu_write_hvbar((uintptr_t)measured_vectors);
