@@ -40,8 +40,8 @@ def run(hypervisor, directory, tree, image=None):
         open(path, "w").close()
     with open(paths[2], "wb") as disk:
         disk.truncate(1 << 26)
-    command = ["qemu-system-arm", *machine.FLAGS, "-serial", f"file:{paths[0]}", "-serial", f"file:{paths[1]}",
-               "-drive", f"if=sd,format=raw,file={paths[2]}", "-kernel", hypervisor]
+    command = ["qemu-system-arm", *machine.FLAGS, *machine.time_flags(False), "-serial", f"file:{paths[0]}",
+               "-serial", f"file:{paths[1]}", "-drive", f"if=sd,format=raw,file={paths[2]}", "-kernel", hypervisor]
     for path, address in ((tree, machine.DESCRIPTION_ADDRESS), (image, machine.KERNEL_ADDRESS)):
         if path:
             command += ["-device", f"loader,file={path},addr={address:#x},force-raw=on"]
