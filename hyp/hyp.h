@@ -41,7 +41,7 @@
 enum board_interrupt {
     BOARD_INTERRUPT_SELF = 1,         /* SGI: there is more to do for consoles and card, ... */
     BOARD_INTERRUPT_SELF_NETWORK = 2, /* ... for the network, ... */
-    BOARD_INTERRUPT_SELF_WORK = 3,    /* ... or of schedule_work */
+    BOARD_INTERRUPT_SELF_LINK = 3,    /* ... or for links to driver VMs */
     BOARD_INTERRUPT_MAINTENANCE = 25, /* of the virtual CPU interface */
     BOARD_INTERRUPT_TIMER = 26,       /* the hypervisor's */
     BOARD_INTERRUPT_GUEST_TIMER = 27, /* virtual timer */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Devices whose back-end is in a driver VM, and the messages to it, in a page that it shares with the
- * hypervisor. Para: a client's virtio-mmio registers become messages; the client's memory is mapped
- * into the driver VM, which serves the rings there: no data and no ring pass through here. Pure: the
- * hypervisor is the client, with a front-end below its emulator.
+ * Devices whose back-end is in a driver VM, and the messages to it, in a page that it shares with
+ * the hypervisor. Para: a client's virtio-mmio registers become messages; the client's memory is
+ * mapped into the driver VM, which serves the rings there: no data and no ring pass through here.
+ * Pure: the hypervisor is the client, with a front-end below its emulator.
  */
 #include <vdev/status.h>
 #include <vdev/virtio_message_bridge.h>
@@ -14,13 +14,13 @@
 enum {
     LINKS = HYP_BOOT_LINKS,
     PAGE = 4096,
-    CAPACITY = 16,          /* messages */
-    DOORBELL = 32 + 48,     /* of the driver VM's link 0; one more for each */
-    PAGES = 0x40000000,     /* where a driver VM finds the FIFOs, ... */
-    FRONTS = 0x41000000,    /* ... the memory of the hypervisor's front-ends ... */
-    WINDOWS = 0x50000000,   /* ... and its clients' memory, */
-    WINDOW = 0x10000000,    /* at most so much of each; */
-    WINDOWS_MAXIMUM = 3,    /* its own begins at 0x80000000 */
+    CAPACITY = 16,        /* messages */
+    DOORBELL = 32 + 48,   /* of the driver VM's link 0; one more for each */
+    PAGES = 0x40000000,   /* where a driver VM finds the FIFOs, ... */
+    FRONTS = 0x41000000,  /* ... the memory of the hypervisor's front-ends ... */
+    WINDOWS = 0x50000000, /* ... and its clients' memory, */
+    WINDOW = 0x10000000,  /* at most so much of each; */
+    WINDOWS_MAXIMUM = 3,  /* its own begins at 0x80000000 */
 };
 #define PATIENCE UINT64_C(1000000000) /* ns for an answer */
 
@@ -32,6 +32,7 @@ struct link {
     uint32_t first_sector, sectors; /* a disk's partition */
     bool merges;
     bool native;            /* the client speaks messages itself */
+    bool due;               /* is to be looked at */
     uint32_t number;        /* as the driver VM calls it, ... */
     uint32_t client_number; /* ... and such a client */
     struct vdev_interrupt_line line;
@@ -100,39 +101,17 @@ static void ring(void *context)
     ring_machine(link->driver, link->number);
 }
 
-static void check_deadlines(void);
-static void late(void);
-
-static void look(struct link *link)
+/* In an entry of its own: entries are short, however much there is to look at. */
+static void look_later(struct link *link)
 {
-    if (link->native) {
-        return;
-    }
-    while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
-        /* ends: the other side does not run, and has left no more than a FIFO holds */
-    }
-    if (link->build != NULL) {
-        schedule_rang();
-        if (link->front.kind != 0 && front_poll(&link->front)) {
-            schedule_work(late);
-        }
-        return;
-    }
-    if (vdev_virtio_message_bridge_poll(&link->bridge)) {
-        schedule_unblock(link->client);
-    }
-    /* Of a driver VM that was stopped: what the client waits for fails. */
-    if (vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, mourning,
-                                         VDEV_MESSAGE_BRIDGE_MOURNED)) {
-        schedule_work(late);
-    }
-    check_deadlines();
+    link->due = true;
+    gic_send_self(BOARD_INTERRUPT_SELF_LINK);
 }
 
 static void late(void)
 {
     for (uint32_t i = 0; i < link_count; i++) {
-        look(&links[i]);
+        look_later(&links[i]);
     }
 }
 
@@ -148,6 +127,54 @@ static void check_deadlines(void)
         }
     }
     board_alarm(BOARD_ALARM_LINK, first, late);
+}
+
+static void look(struct link *link)
+{
+    if (link->native) {
+        return;
+    }
+    while (vdev_virtio_message_driver_bus_poll(&link->bus)) {
+        /* ends: the other side does not run, and has left no more than a FIFO holds */
+    }
+    if (link->build != NULL) {
+        schedule_rang();
+        if (link->front.kind != 0 && front_poll(&link->front)) {
+            look_later(link);
+        }
+        return;
+    }
+    if (vdev_virtio_message_bridge_poll(&link->bridge)) {
+        schedule_unblock(link->client);
+    }
+    /* Of a driver VM that was stopped: what the client waits for fails. */
+    if (vdev_virtio_message_bridge_mourn(&link->bridge, &link->client->memory, mourning,
+                                         VDEV_MESSAGE_BRIDGE_MOURNED)) {
+        look_later(link);
+    }
+    check_deadlines();
+}
+
+/* One of those that are to be looked at, each in turn. */
+static void look_at_one(void)
+{
+    static uint32_t turn;
+    struct link *next = NULL;
+    uint32_t due = 0;
+
+    for (uint32_t i = link_count; i != 0; i--) {
+        struct link *link = &links[(turn + i) % link_count];
+        next = link->due ? link : next;
+        due += link->due;
+    }
+    if (due > 1) {
+        gic_send_self(BOARD_INTERRUPT_SELF_LINK);
+    }
+    if (next != NULL) {
+        turn = (uint32_t)(next - links);
+        next->due = false;
+        look(next);
+    }
 }
 
 bool link_doorbell(struct vm *vm, uint32_t number)
@@ -178,7 +205,7 @@ void link_fail(struct vm *driver)
             ring_machine(link->client, link->client_number);
         } else if (link->driver == driver) {
             vdev_message_link_close(&link->messages);
-            look(link);
+            look_later(link);
         }
     }
 }
@@ -245,7 +272,8 @@ static void connect_native(struct link *link, uint8_t *page)
     struct hyp_boot *boot = &link->client->boot;
 
     if (!link->client->bare || boot->link_count == HYP_BOOT_LINKS) {
-        vm_refuse(&link->place, "only bare machines have devices without registers, and not so many");
+        vm_refuse(&link->place,
+                  "only bare machines have devices without registers, and not so many");
     }
     link->client_number = boot->link_count++;
     uint32_t address = PAGES + link->client_number * PAGE;
@@ -340,6 +368,7 @@ void link_start(void)
             start(&links[i]);
         }
     }
+    gic_attach(BOARD_INTERRUPT_SELF_LINK, look_at_one);
     if (link_count != 0) {
         check_deadlines();
     }

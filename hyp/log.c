@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The log, on the board's second UART by the same driver as the console's; it waits, bounded. */
-#include <stdarg.h>
-
 #include <vdev/drivers/pl011.h>
+#include <vdev/format.h>
 
 #include "hyp.h"
 
@@ -24,8 +23,9 @@ void log_init(void)
     ready = vdev_pl011_init(&uart, &configuration) == 0;
 }
 
-static void put(const char *text, size_t length)
+static void put(void *context, const char *text, size_t length)
 {
+    (void)context;
     uint64_t start = vdev_clock_now(&board_clock);
 
     while (ready && length != 0 && vdev_clock_now(&board_clock) - start < PATIENCE) {
@@ -35,84 +35,12 @@ static void put(const char *text, size_t length)
     }
 }
 
-/* Division by ten without the 64-bit division that the compiler would call a library for. */
-static void put_decimal(uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do {
-        uint64_t quotient = 0;
-        uint32_t rest = 0;
-        for (int shift = 56; shift >= 0; shift -= 8) {
-            rest = rest << 8 | (uint8_t)(value >> shift);
-            quotient = quotient << 8 | rest / 10;
-            rest %= 10;
-        }
-        digits[--at] = (char)('0' + rest);
-        value = quotient;
-    } while (value != 0);
-    put(digits + at, sizeof digits - at);
-}
-
-static void put_hexadecimal(uint32_t value)
-{
-    char digits[10] = "0x";
-
-    for (int i = 0; i < 8; i++) {
-        digits[2 + i] = "0123456789abcdef"[value >> (28 - 4 * i) & 15];
-    }
-    put(digits, sizeof digits);
-}
-
-static size_t length_of(const char *text, char end)
-{
-    size_t length = 0;
-    while (text[length] != '\0' && text[length] != end) {
-        length++;
-    }
-    return length;
-}
-
-static void print(const char *format, va_list arguments)
-{
-    while (*format != '\0') {
-        size_t plain = length_of(format, '%');
-        put(format, plain);
-        format += plain;
-        if (*format == '\0') {
-            return;
-        }
-        switch (*++format) {
-        case 's': {
-            const char *text = va_arg(arguments, const char *);
-            put(text, length_of(text, '\0'));
-            break;
-        }
-        case 'u':
-            put_decimal(va_arg(arguments, unsigned));
-            break;
-        case 'x':
-            put_hexadecimal(va_arg(arguments, unsigned));
-            break;
-        case 'l': /* llu */
-            format += 2;
-            put_decimal(va_arg(arguments, unsigned long long));
-            break;
-        default:
-            put(format, 1);
-            break;
-        }
-        format++;
-    }
-}
-
 void log_print(const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
-    print(format, arguments);
+    vdev_format(put, NULL, format, arguments);
     va_end(arguments);
 }
 
@@ -121,8 +49,8 @@ void log_stop(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    print(format, arguments);
+    vdev_format(put, NULL, format, arguments);
     va_end(arguments);
-    put("\n", 1);
+    put(NULL, "\n", 1);
     board_power_off();
 }

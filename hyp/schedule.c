@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which machine runs: the most urgent one that has something to do; of several equally urgent ones
- * each in turn, for a slice of time. One that has used up its budget of a period runs, until the next
- * period, only when no other can. A machine waits by WFI until an interrupt is there for it.
+ * each in turn, for a slice of time. One that has used up its budget of a period runs, until the
+ * next period, only when no other can. A machine waits by WFI until an interrupt is there for it.
  */
 #include "cpu.h"
 #include "hyp.h"
@@ -18,7 +18,7 @@ extern char measured_vectors[]; /* start.S */
 
 static uint64_t started, period;
 static bool wanted;        /* another machine is perhaps to run */
-static void (*works[2])(void); /* to be done before the entry ends */
+static void (*work)(void); /* to be done before the entry ends */
 
 /* While the hypervisor waits for driver VMs: where it goes on, and whether it is to. */
 static void *nest[5];
@@ -38,7 +38,7 @@ static void again(void)
 
 void schedule_work(void (*function)(void))
 {
-    works[works[0] != NULL && works[0] != function] = function;
+    work = function;
     cpu_write_htpidr(1);
 }
 
@@ -97,8 +97,8 @@ static uint64_t timer_of(const struct vm *vm)
 {
     enum { ENABLE = 1, MASK = 2 };
 
-    if (vm == vm_current || vm->state == VM_STOPPED || vm->state == VM_BLOCKED || vm->timer_active ||
-        (vm->context.cntv_ctl & (ENABLE | MASK)) != ENABLE) {
+    if (vm == vm_current || vm->state == VM_STOPPED || vm->state == VM_BLOCKED ||
+        vm->timer_active || (vm->context.cntv_ctl & (ENABLE | MASK)) != ENABLE) {
         return UINT64_MAX;
     }
     return (vm->context.cntv_cval + vm->context.cntvoff) * NANOSECONDS_PER_TICK;
@@ -164,21 +164,13 @@ static void account(void)
     }
 }
 
-static void nothing(void)
-{
-}
-
 static void do_work(void)
 {
-    for (unsigned i = 0; i < 2; i++) {
-        void (*function)(void) = works[i];
-        if (function != NULL) {
-            works[i] = NULL;
-            function();
-        }
-    }
-    if (works[0] != NULL || works[1] != NULL) {
-        gic_send_self(BOARD_INTERRUPT_SELF_WORK); /* in an entry of its own */
+    void (*function)(void) = work;
+
+    if (function != NULL) {
+        work = NULL;
+        function();
     }
 }
 
@@ -253,7 +245,6 @@ void schedule_start(void)
 
     period = started = now();
     vm_current = &nobody;
-    gic_attach(BOARD_INTERRUPT_SELF_WORK, nothing);
     for (unsigned i = 0; i < vm_count; i++) {
         switch_prepare(&vms[i]);
         if (vm_count > 1) {

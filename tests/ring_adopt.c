@@ -12,14 +12,14 @@
 
 #include "ring/split_adopt.h"
 
-#define SIZE_MAXIMUM RING_ADOPT_MAXIMUM
+#define SIZE_MAXIMUM VDEV_RING_ADOPTION_MAXIMUM
 
 static struct machine machine;
 static struct vdev_driver_queue driver;
 static struct vdev_device_queue adopted;
 static struct vdev_driver_slot driver_slots[SIZE_MAXIMUM];
 static struct vdev_virtqueue_configuration configuration;
-static uint32_t in_flight[RING_ADOPT_WORDS];
+static struct vdev_ring_adoption adoption;
 static unsigned untold;
 static uint32_t state; /* of the random numbers */
 
@@ -101,15 +101,23 @@ static void driver_collects(void)
 
 static int adopt(void)
 {
-    return vdev_ring_adopt(&adopted, &machine.map, &configuration, in_flight, &untold);
+    int status;
+    unsigned calls = 0;
+
+    memset(&adoption, 0, sizeof adoption);
+    do {
+        status = vdev_ring_adopt(&adoption, &adopted, &machine.map, &configuration, &untold);
+        ck_assert_uint_le(++calls, 3 * SIZE_MAXIMUM / RING_ADOPTION_STEPS);
+    } while (status == VDEV_ERROR_AGAIN);
+    return status;
 }
 
 static unsigned told(void)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < RING_ADOPT_WORDS; i++) {
-        count += (unsigned)__builtin_popcount(in_flight[i]);
+    for (unsigned i = 0; i < SIZE_MAXIMUM / 32; i++) {
+        count += (unsigned)__builtin_popcount(adoption.in_flight[i]);
     }
     return count;
 }
@@ -142,7 +150,7 @@ static void bury(void)
     struct vdev_chain chain = {.buffers = buffers, .capacity = SIZE_MAXIMUM};
 
     for (unsigned head = 0; head < driver.size; head++) {
-        if ((in_flight[head / 32] >> head % 32 & 1) != 0) {
+        if ((adoption.in_flight[head / 32] >> head % 32 & 1) != 0) {
             ck_assert_int_eq(vdev_ring_chain_of(&adopted, &chain, (uint16_t)head), VDEV_OK);
             ck_assert_uint_eq(chain.writable_length, 8);
             vdev_device_queue_give(&adopted, chain.id, 0);
@@ -235,7 +243,7 @@ START_TEST(one_that_was_overtaken_is_told)
     ck_assert_int_eq(adopt(), VDEV_OK);
     ck_assert_uint_eq(untold, 0);
     ck_assert_uint_eq(told(), 4);
-    ck_assert_uint_eq(in_flight[0] & 1, 1);
+    ck_assert_uint_eq(adoption.in_flight[0] & 1, 1);
     bury();
     ck_assert_uint_eq(driver.free_count, driver.size);
 }
@@ -369,7 +377,7 @@ START_TEST(rubbish_is_survived)
         uint16_t pending = (uint16_t)(adopted.next_available - adopted.next_used);
         ck_assert_uint_eq(told() + untold, pending);
         for (unsigned head = 0; head < 16; head++) {
-            if ((in_flight[head / 32] >> head % 32 & 1) != 0) {
+            if ((adoption.in_flight[head / 32] >> head % 32 & 1) != 0) {
                 vdev_ring_chain_of(&adopted, &chain, (uint16_t)head);
             }
         }

@@ -35,7 +35,8 @@
 #include <vdev/virtqueue.h>
 
 #define VDEV_MESSAGE_BRIDGE_CONFIGURATION 256u /* bytes of configuration space at most */
-#define VDEV_MESSAGE_BRIDGE_MOURNED       256u /* descriptors of a queue taken over at most */
+/* Descriptors of a queue taken over at most. */
+#define VDEV_MESSAGE_BRIDGE_MOURNED VDEV_RING_ADOPTION_MAXIMUM
 
 struct vdev_virtio_message_bridge_queue {
     struct vdev_virtqueue_configuration configuration; /* the driver's, not yet sent */
@@ -51,12 +52,11 @@ struct vdev_virtio_message_bridge_mourning {
     struct vdev_device_queue queues[VDEV_MESSAGE_QUEUES_MAXIMUM];
     uint32_t to_adopt; /* to be taken over */
     uint32_t adopted;
-    uint32_t notified; /* adopted, and there may be new requests */
-    uint32_t lost;     /* could not be taken over, or not any more */
-    uint32_t in_flight[VDEV_MESSAGE_BRIDGE_MOURNED / 32]; /* heads in the queue adopted last, ... */
-    uint16_t in_flight_queue;                             /* ... which is this one */
-    uint16_t served;                                      /* the queue that is */
-    unsigned tries;                                       /* to adopt one */
+    uint32_t notified;                  /* adopted, and there may be new requests */
+    uint32_t lost;                      /* could not be taken over, or not any more */
+    struct vdev_ring_adoption adoption; /* of the queue adopted last, ... */
+    uint16_t in_flight_queue;           /* ... which is this one */
+    uint16_t served;                    /* the queue that is */
     bool started;
     bool ended; /* by the guest's reset */
 };
@@ -137,10 +137,10 @@ bool vdev_virtio_message_bridge_poll(struct vdev_virtio_message_bridge *bridge);
  * not run again, or its view of the guest's memory is closed, and no device that it owns still does
  * DMA. A machine that is merely silent might wake up: it must be stopped first.
  *
- * One call does a bounded part: one ring of at most VDEV_MESSAGE_BRIDGE_MOURNED entries is looked
- * through, or eight requests are completed. True: there is more; call again, and let the guest run
- * in between if you like. Do not leave it to the guest: its driver may wait with interrupts off.
- * After that, QueueNotify and InterruptACK do the rest, as much each.
+ * One call does a bounded part: VDEV_MESSAGE_BRIDGE_MOURNED entries of a ring are looked at, or
+ * eight requests are completed. True: there is more; call again, and let the guest run in between
+ * if you like. Do not leave it to the guest: its driver may wait with interrupts off. After that,
+ * QueueNotify and InterruptACK do the rest, as much each.
  *
  * What was in flight is told from the two rings, which remember their last entries, as many as the
  * queue is long. That is enough for a device that completes in order; and for one that does not, if

@@ -178,6 +178,30 @@ int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *ch
                           unsigned budget, bool (*handle)(void *device, struct vdev_chain *chain),
                           void *device, bool *more);
 
+/* ---- a device's end that is taken over, for who completes what a device left undone ---- */
+
+#define VDEV_RING_ADOPTION_MAXIMUM 256u /* descriptors */
+
+/* What the rings remember of a head. */
+struct vdev_ring_memory {
+    int16_t first;  /* when it was made available first, from 1 on for the oldest entry; 0: never */
+    int16_t open;   /* times since then that it was made available and not used */
+    uint16_t early; /* uses before that, but near enough */
+};
+
+/* How far it has come; the fields are the library's. */
+struct vdev_ring_adoption {
+    struct vdev_ring_memory heads[VDEV_RING_ADOPTION_MAXIMUM];
+    uint32_t in_flight[VDEV_RING_ADOPTION_MAXIMUM / 32];
+    uint32_t perhaps[VDEV_RING_ADOPTION_MAXIMUM / 32];
+    uint32_t step;
+    uint16_t available_end;
+    uint16_t used_end;
+    uint16_t certain; /* bits in in_flight, ... */
+    uint16_t open;    /* ... and in perhaps */
+    uint16_t restarts;
+};
+
 /* ---- the driver's end ---- */
 
 /* What the driver's end keeps for each descriptor, where the device cannot reach it. */

@@ -62,6 +62,14 @@ OWN void *memset(void *to, int value, size_t length)
     for (; ((uintptr_t)t & 3) != 0 && length != 0; length--) {
         *t++ = (uint8_t)value;
     }
+#ifdef __arm__
+    for (; length >= 16; length -= 16, t += 16) {
+        register uint32_t a __asm__("r4") = pattern, b __asm__("r5") = pattern;
+        register uint32_t c __asm__("r6") = pattern, d __asm__("r8") = pattern;
+        __asm__ volatile("stm %0, {r4, r5, r6, r8}" ::"r"(t), "r"(a), "r"(b), "r"(c), "r"(d)
+                         : "memory");
+    }
+#endif
     for (; length >= 4; length -= 4, t += 4) {
         *(word *)t = pattern;
     }

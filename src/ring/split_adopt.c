@@ -11,14 +11,7 @@
 #include "core/mem.h"
 #include "ring/split.h"
 
-/* What the rings remember of a head. */
-struct memory {
-    int16_t first;  /* when it was made available first, from the oldest entry on; NEVER */
-    int16_t open;   /* times since then that it was made available and not used */
-    uint16_t early; /* uses before that, but near enough */
-};
-
-#define NEVER INT16_MAX
+#define RESTARTS 8u /* since the driver changes the ring meanwhile */
 
 /* Is the head in flight? */
 enum answer {
@@ -28,37 +21,56 @@ enum answer {
     IMPOSSIBLE,
 };
 
-/* Indices run modulo 2^16. VDEV_ERROR_CORRUPT: an entry names no head. */
-static int remember(const struct vdev_device_queue *queue, uint16_t available_end,
-                    uint16_t used_end, struct memory heads[RING_ADOPT_MAXIMUM])
+/* When an entry was made, from the oldest that is remembered on. Indices run modulo 2^16. */
+static uint16_t oldest(const struct vdev_device_queue *queue,
+                       const struct vdev_ring_adoption *adoption)
+{
+    return (uint16_t)(adoption->available_end - queue->size);
+}
+
+/* The heads made available, one for each step. VDEV_ERROR_CORRUPT: an entry names no head. */
+static int remember_available(const struct vdev_device_queue *queue,
+                              struct vdev_ring_adoption *adoption, uint32_t from, uint32_t to)
 {
     const struct vring_avail *available = queue->available;
-    const struct vring_used *used = queue->used;
-    unsigned mask = queue->size - 1u;
-    uint16_t oldest = (uint16_t)(available_end - queue->size);
-    int16_t early = (int16_t)(uint16_t)(used_end - available_end); /* no more than `size` */
+    const unsigned mask = queue->size - 1u;
+    const uint16_t start = oldest(queue, adoption);
 
-    for (unsigned i = 0; i < queue->size; i++) {
-        heads[i] = (struct memory){.first = NEVER};
-    }
-    for (int16_t i = 0; i < queue->size; i++) {
-        uint16_t id = ring_load16(&available->ring[(uint16_t)(oldest + i) & mask]);
+    for (uint32_t i = from; i != to; i++) {
+        uint16_t id = ring_load16(&available->ring[(start + i) & mask]);
         if (id >= queue->size) {
             return VDEV_ERROR_CORRUPT;
         }
-        struct memory *head = &heads[id];
-        head->first = head->first == NEVER ? i : head->first;
+        struct vdev_ring_memory *head = &adoption->heads[id];
+        if (head->first == 0) {
+            head->first = (int16_t)(i + 1);
+        }
         head->open++;
     }
-    for (int16_t i = early; i < early + queue->size; i++) {
-        uint32_t id = ring_load32(&used->ring[(uint16_t)(oldest + i) & mask].id);
+    return VDEV_OK;
+}
+
+/* The heads used: the oldest remembered is `early` steps after the oldest made available. */
+static int remember_used(const struct vdev_device_queue *queue, struct vdev_ring_adoption *adoption,
+                         uint32_t from, uint32_t to)
+{
+    const struct vring_used *used = queue->used;
+    const unsigned mask = queue->size - 1u;
+    const uint16_t start = oldest(queue, adoption);
+    const int early = (int16_t)(uint16_t)(adoption->used_end - adoption->available_end);
+
+    for (int i = early + (int)from; i != early + (int)to; i++) {
+        uint32_t id = ring_load32(&used->ring[(uint32_t)(start + i) & mask].id);
         if (id >= queue->size) {
             return VDEV_ERROR_CORRUPT;
         }
-        struct memory *head = &heads[id];
-        if (i >= head->first) {
+        struct vdev_ring_memory *head = &adoption->heads[id];
+        if (head->first == 0) {
+            continue;
+        }
+        if (i + 1 >= head->first) {
             head->open--;
-        } else if (i > head->first - queue->size / 4) {
+        } else if (i + 1 > head->first - queue->size / 4) {
             head->early++;
         }
     }
@@ -66,15 +78,15 @@ static int remember(const struct vdev_device_queue *queue, uint16_t available_en
 }
 
 /* `reach`: the first remembered time whose early uses are all remembered. */
-static enum answer ask(const struct memory *head, int reach)
+static enum answer ask(const struct vdev_ring_memory *head, int reach)
 {
-    if (head->first == NEVER || head->open == 0) {
+    if (head->first == 0 || head->open == 0) {
         return NO;
     }
     if (head->open < 0) {
         return IMPOSSIBLE;
     }
-    if (head->first < reach) {
+    if (head->first <= reach) {
         return PERHAPS;
     }
     /* All times but the last were used, or all: what is open beyond that was used early. */
@@ -82,69 +94,116 @@ static enum answer ask(const struct memory *head, int reach)
     return spare < 0 ? IMPOSSIBLE : spare == 0 ? YES : PERHAPS;
 }
 
-static int tell(struct vdev_device_queue *queue, uint32_t in_flight[RING_ADOPT_WORDS],
-                unsigned *untold)
+static uint16_t pending(const struct vdev_ring_adoption *adoption)
 {
-    const struct vring_avail *available = queue->available;
-    const struct vring_used *used = queue->used;
-    struct memory heads[RING_ADOPT_MAXIMUM];
-    uint32_t perhaps[RING_ADOPT_WORDS] = {0};
-    unsigned certain = 0, open = 0;
-    uint16_t used_end = ring_load_acquire(&used->idx);           /* B */
-    uint16_t available_end = ring_load_acquire(&available->idx); /* A */
-    uint16_t pending = (uint16_t)(available_end - used_end);
+    return (uint16_t)(adoption->available_end - adoption->used_end);
+}
 
-    if (pending > queue->size) {
-        return VDEV_ERROR_CORRUPT;
-    }
-    int status = remember(queue, available_end, used_end, heads);
-    /* Had it gone on, the oldest entries might be new ones. */
-    if (ring_load_acquire(&available->idx) != available_end) {
-        return VDEV_ERROR_AGAIN;
-    }
-    for (unsigned i = 0; status == VDEV_OK && i < queue->size; i++) {
-        enum answer answer = ask(&heads[i], queue->size / 4 - pending);
+static int ask_all(const struct vdev_device_queue *queue, struct vdev_ring_adoption *adoption,
+                   uint32_t from, uint32_t to)
+{
+    const int reach = queue->size / 4 - pending(adoption);
+
+    for (uint32_t i = from; i != to; i++) {
+        enum answer answer = ask(&adoption->heads[i], reach);
         if (answer == IMPOSSIBLE) {
-            status = VDEV_ERROR_CORRUPT;
-        } else if (answer == YES) {
-            in_flight[i / 32] |= 1u << i % 32;
-            certain++;
+            return VDEV_ERROR_CORRUPT;
+        }
+        if (answer == YES) {
+            adoption->in_flight[i / 32] |= 1u << i % 32;
+            adoption->certain++;
         } else if (answer == PERHAPS) {
-            perhaps[i / 32] |= 1u << i % 32;
-            open++;
+            adoption->perhaps[i / 32] |= 1u << i % 32;
+            adoption->open++;
         }
     }
-    if (status != VDEV_OK || certain > pending || certain + open < pending) {
-        return VDEV_ERROR_CORRUPT;
-    }
-    *untold = pending - certain;
-    if (*untold == open) {
-        *untold = 0;
-        for (unsigned i = 0; i < RING_ADOPT_WORDS; i++) {
-            in_flight[i] |= perhaps[i];
-        }
-    }
-    queue->next_available = available_end;
-    queue->next_used = used_end;
-    queue->signalled = used_end;
     return VDEV_OK;
 }
 
-int vdev_ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
-                    const struct vdev_virtqueue_configuration *configuration,
-                    uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold)
+static int begin(const struct vdev_device_queue *queue, struct vdev_ring_adoption *adoption)
 {
-    memset(in_flight, 0, RING_ADOPT_WORDS * sizeof *in_flight);
-    *untold = 0;
-    int status = vdev_device_queue_start(queue, memory, configuration);
-    if (status != VDEV_OK) {
-        return status;
+    const struct vring_avail *available = queue->available;
+    const struct vring_used *used = queue->used;
+    uint16_t restarts = adoption->restarts;
+
+    memset(adoption, 0, sizeof *adoption);
+    adoption->restarts = restarts;
+    adoption->used_end = ring_load_acquire(&used->idx);           /* B */
+    adoption->available_end = ring_load_acquire(&available->idx); /* A */
+    return pending(adoption) > queue->size ? VDEV_ERROR_CORRUPT : VDEV_OK;
+}
+
+/* Some steps of one of the three kinds, and no more than *budget. */
+static int go_on(const struct vdev_device_queue *queue, struct vdev_ring_adoption *adoption,
+                 uint32_t *budget)
+{
+    static int (*const kinds[])(const struct vdev_device_queue *, struct vdev_ring_adoption *,
+                                uint32_t, uint32_t) = {remember_available, remember_used, ask_all};
+    const struct vring_avail *available = queue->available;
+    uint32_t from = adoption->step % queue->size;
+    uint32_t count = queue->size - from;
+    uint32_t kind = adoption->step / queue->size;
+
+    count = count > *budget ? *budget : count;
+    *budget -= count;
+    int status = kinds[kind](queue, adoption, from, from + count);
+    /* Had the driver gone on, the oldest entries might be new ones. */
+    if (kind == 0 && ring_load_acquire(&available->idx) != adoption->available_end) {
+        adoption->step = 0;
+        return ++adoption->restarts < RESTARTS ? VDEV_ERROR_AGAIN : VDEV_ERROR_CORRUPT;
     }
-    status =
-        queue->size > RING_ADOPT_MAXIMUM ? VDEV_ERROR_UNSUPPORTED : tell(queue, in_flight, untold);
-    if (status != VDEV_OK) {
+    adoption->step += count;
+    return status == VDEV_OK && adoption->step != 3u * queue->size ? VDEV_ERROR_AGAIN : status;
+}
+
+static int conclude(struct vdev_device_queue *queue, struct vdev_ring_adoption *adoption,
+                    unsigned *untold)
+{
+    uint16_t left = pending(adoption);
+
+    if (adoption->certain > left || adoption->certain + adoption->open < left) {
+        return VDEV_ERROR_CORRUPT;
+    }
+    *untold = left - adoption->certain;
+    if (*untold == adoption->open) {
+        *untold = 0;
+        for (unsigned i = 0; i < VDEV_RING_ADOPTION_MAXIMUM / 32; i++) {
+            adoption->in_flight[i] |= adoption->perhaps[i];
+        }
+    }
+    queue->next_available = adoption->available_end;
+    queue->next_used = adoption->used_end;
+    queue->signalled = adoption->used_end;
+    return VDEV_OK;
+}
+
+int vdev_ring_adopt(struct vdev_ring_adoption *adoption, struct vdev_device_queue *queue,
+                    const struct vdev_memory *memory,
+                    const struct vdev_virtqueue_configuration *configuration, unsigned *untold)
+{
+    int status = VDEV_OK;
+
+    *untold = 0;
+    if (adoption->step == 0) {
+        status = vdev_device_queue_start(queue, memory, configuration);
+        if (status != VDEV_OK) {
+            return status;
+        }
+        status = queue->size > VDEV_RING_ADOPTION_MAXIMUM ? VDEV_ERROR_UNSUPPORTED
+                                                          : begin(queue, adoption);
+    }
+    if (status == VDEV_OK) {
+        uint32_t budget = RING_ADOPTION_STEPS;
+        do {
+            status = go_on(queue, adoption, &budget);
+        } while (status == VDEV_ERROR_AGAIN && adoption->step != 0 && budget != 0);
+    }
+    if (status == VDEV_OK) {
+        status = conclude(queue, adoption, untold);
+    }
+    if (status != VDEV_OK && status != VDEV_ERROR_AGAIN) {
         vdev_device_queue_stop(queue);
-        memset(in_flight, 0, RING_ADOPT_WORDS * sizeof *in_flight);
+        memset(adoption->in_flight, 0, sizeof adoption->in_flight);
     }
     return status;
 }

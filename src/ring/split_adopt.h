@@ -9,14 +9,14 @@
 
 #include <vdev/virtqueue.h>
 
-#define RING_ADOPT_MAXIMUM 256u /* descriptors */
-#define RING_ADOPT_WORDS   (RING_ADOPT_MAXIMUM / 32)
+#define RING_ADOPTION_STEPS 64u /* in one call */
 
 /*
  * As vdev_device_queue_start, but the queue goes on where the two rings stand, and a bit is set in
- * `in_flight` for each head that was made available and certainly not used: those are to be given
- * back. *untold is the number of others that were not used either, but it cannot be told which.
- * Reads 2 * size entries, no more.
+ * adoption->in_flight for each head that was made available and certainly not used: those are to be
+ * given back. *untold is the number of others that were not used either, but it cannot be told
+ * which. It takes 3 * size steps: VDEV_ERROR_AGAIN until the last of them; the caller clears the
+ * adoption before the first call, and leaves the queue alone until it is over.
  *
  * Both rings remember their last `size` entries. A head is not made available again before it was
  * used, so that a use stands before the next time that the head is made available, by index. Hence
@@ -30,13 +30,13 @@
  * was overtaken by `size` others: it would be forgotten. Of the driver: that it zeroed the rings
  * [VIRTIO 1.4 §4.2.3.2]; what stands there before the first lap is over then cancels out.
  *
- * Also VDEV_ERROR_UNSUPPORTED: longer than RING_ADOPT_MAXIMUM; VDEV_ERROR_CORRUPT: the rings
- * contradict themselves; VDEV_ERROR_AGAIN: the driver changed the ring meanwhile; another attempt
- * may do. The queue is then not live.
+ * Also VDEV_ERROR_UNSUPPORTED: longer than VDEV_RING_ADOPTION_MAXIMUM; VDEV_ERROR_CORRUPT: the
+ * rings contradict themselves, or the driver changed its own meanwhile time and again. The queue is
+ * then not live.
  */
-int vdev_ring_adopt(struct vdev_device_queue *queue, const struct vdev_memory *memory,
-                    const struct vdev_virtqueue_configuration *configuration,
-                    uint32_t in_flight[RING_ADOPT_WORDS], unsigned *untold);
+int vdev_ring_adopt(struct vdev_ring_adoption *adoption, struct vdev_device_queue *queue,
+                    const struct vdev_memory *memory,
+                    const struct vdev_virtqueue_configuration *configuration, unsigned *untold);
 
 /*
  * The chain of a head that is in flight, as vdev_device_queue_take would have it. VDEV_OK;

@@ -22,12 +22,10 @@
 #include "virtio/virtio_1_4.h"
 
 #define REQUESTS 8u /* completed in one call */
-#define TRIES    8u /* to look at a ring that its driver changes meanwhile */
 
 /* VIRTIO_F_IN_ORDER, which the UAPI headers have under this name only since lately. */
 #define IN_ORDER 35
 
-_Static_assert(VDEV_MESSAGE_BRIDGE_MOURNED == RING_ADOPT_MAXIMUM, "one limit, in two rooms");
 _Static_assert(VDEV_MESSAGE_QUEUES_MAXIMUM <= 32, "a bit for each queue");
 
 /* How a queue's requests end. */
@@ -127,7 +125,7 @@ static void lose(struct vdev_virtio_message_bridge *bridge, uint16_t queue)
     mourning->notified &= ~(1u << queue);
     mourning->lost |= 1u << queue;
     if (mourning->in_flight_queue == queue) {
-        memset(mourning->in_flight, 0, sizeof mourning->in_flight);
+        memset(&mourning->adoption, 0, sizeof mourning->adoption);
     }
 }
 
@@ -138,25 +136,26 @@ static void adopt(struct vdev_virtio_message_bridge *bridge, uint16_t queue)
     int status = VDEV_ERROR_UNSUPPORTED;
     unsigned untold = 0;
 
+    mourning->in_flight_queue = queue;
     configuration.packed = accepted(bridge, VIRTIO_F_RING_PACKED);
     configuration.indirect = accepted(bridge, VIRTIO_RING_F_INDIRECT_DESC);
     configuration.event_index = accepted(bridge, VIRTIO_RING_F_EVENT_IDX);
     configuration.start_index = 0;
     /* No chain has more descriptors than its queue: none fails for want of room. */
     if (configuration.size <= mourning->buffer_count && !accepted(bridge, IN_ORDER)) {
-        status = vdev_ring_adopt(&mourning->queues[queue], mourning->memory, &configuration,
-                                 mourning->in_flight, &untold);
+        status = vdev_ring_adopt(&mourning->adoption, &mourning->queues[queue], mourning->memory,
+                                 &configuration, &untold);
     }
-    if (status == VDEV_ERROR_AGAIN && ++mourning->tries < TRIES) {
+    if (status == VDEV_ERROR_AGAIN) {
         return;
     }
-    mourning->tries = 0;
+    mourning->adoption.step = 0; /* for the next one */
+    mourning->adoption.restarts = 0;
     if (status != VDEV_OK) {
         lose(bridge, queue);
         return;
     }
     bridge->untold += untold;
-    mourning->in_flight_queue = queue;
     mourning->to_adopt &= ~(1u << queue);
     mourning->adopted |= 1u << queue;
     mourning->notified |= 1u << queue; /* what came since, and ask to be told of what comes */
@@ -170,19 +169,19 @@ static bool complete_in_flight(struct vdev_virtio_message_bridge *bridge)
     struct vdev_chain chain = room(bridge);
     unsigned done = 0;
 
-    for (unsigned word = 0; word < RING_ADOPT_WORDS; word++) {
-        for (; mourning->in_flight[word] != 0; done++) {
+    for (unsigned word = 0; word < VDEV_MESSAGE_BRIDGE_MOURNED / 32; word++) {
+        for (; mourning->adoption.in_flight[word] != 0; done++) {
             if (done == REQUESTS) {
                 return true;
             }
             uint16_t head =
-                (uint16_t)(word * 32 + (unsigned)__builtin_ctz(mourning->in_flight[word]));
+                (uint16_t)(word * 32 + (unsigned)__builtin_ctz(mourning->adoption.in_flight[word]));
             int status = vdev_ring_chain_of(&mourning->queues[current], &chain, head);
             if (status == VDEV_ERROR_CORRUPT) {
                 lose(bridge, current);
                 return true;
             }
-            mourning->in_flight[word] &= mourning->in_flight[word] - 1;
+            mourning->adoption.in_flight[word] &= mourning->adoption.in_flight[word] - 1;
             if (status == VDEV_OK) {
                 complete(bridge, current, &chain);
             } else {
@@ -214,8 +213,8 @@ static bool is_busy(const struct vdev_virtio_message_bridge_mourning *mourning)
 {
     uint32_t heads = 0;
 
-    for (unsigned word = 0; word < RING_ADOPT_WORDS; word++) {
-        heads |= mourning->in_flight[word];
+    for (unsigned word = 0; word < VDEV_MESSAGE_BRIDGE_MOURNED / 32; word++) {
+        heads |= mourning->adoption.in_flight[word];
     }
     return (heads | mourning->to_adopt | mourning->notified) != 0;
 }
@@ -228,7 +227,9 @@ bool vdev_message_bridge_mourn_on(struct vdev_virtio_message_bridge *bridge)
         return false;
     }
     if (!complete_in_flight(bridge)) {
-        if (mourning->to_adopt != 0) {
+        if (mourning->adoption.step != 0) {
+            adopt(bridge, mourning->in_flight_queue);
+        } else if (mourning->to_adopt != 0) {
             adopt(bridge, (uint16_t)__builtin_ctz(mourning->to_adopt));
         } else {
             serve(bridge, (uint16_t)__builtin_ctz(mourning->notified));

@@ -25,11 +25,13 @@ DEADLINE = 60  # seconds for one run of QEMU
 FIRST_IMAGE, IMAGE_ROOM = 0x89000000, 0x100000
 SECTOR_WORDS = 128
 CARD_BYTES = 2 << 20
+LONGEST = 5000  # instructions with interrupts masked, whatever anybody does
 
 COUNTER, CLIENT, HOSTILE_DRIVER, HOSTILE_CLIENT = (kind << 16 for kind in range(4))
 SUFFERER, READER = 0x1000, 0x2000
 
 passed = failed = 0
+paths_taken = []  # the longest of each run
 
 
 def check(name, why=None):
@@ -60,7 +62,8 @@ def make_card(path):
 class System:
     """A description in the making, and the images that it needs."""
 
-    def __init__(self, directory, hypervisor, driver, image, guest):
+    def __init__(self, name, directory, hypervisor, driver, image, guest):
+        self.name = name
         self.directory, self.hypervisor, self.driver, self.image = directory, hypervisor, driver, image
         self.kernel, self.initrd = (os.path.join(guest, name) for name in ("zImage", "initramfs.cpio.gz"))
         self.nodes, self.files = [], []
@@ -112,7 +115,7 @@ class System:
         for name in ("console", "log", "other"):
             open(paths[name], "w").close()
         make_card(paths["card"])
-        text = ('/dts-v1/;\n/ { compatible = "vdev,system"; #address-cells = <1>; #size-cells = <1>;'
+        text = ('/dts-v1/;\n/ { compatible = "vdev,system"; measure-longest; #address-cells = <1>; #size-cells = <1>;'
                 + "".join(self.nodes) + "\n};\n")
         machine.compile_tree(text, paths["tree"])
         command = ["qemu-system-arm", *machine.FLAGS, *machine.time_flags(False), *machine.NETWORK,
@@ -137,7 +140,11 @@ class System:
             process.kill()
             process.communicate()
             ended = False
-        return Run(ended and process.returncode == 0, paths)
+        run = Run(ended and process.returncode == 0, paths)
+        paths_taken.append(run.longest())
+        check(f"{self.name}: its longest path", f"{paths_taken[-1]}"
+              if paths_taken[-1].get("instructions", LONGEST) >= LONGEST else None)
+        return run
 
 
 class Run:
@@ -149,6 +156,10 @@ class Run:
             if line.startswith("{"):
                 entry = json.loads(line)
                 self.marks[entry["mark"]] = entry
+
+    def longest(self):
+        return max((mark["longest"] for mark in self.marks.values() if "longest" in mark),
+                   key=lambda path: path["instructions"], default={})
 
     def _lines(self, name):
         with open(self.paths[name], errors="replace") as file:
@@ -449,7 +460,8 @@ def main():
         if only and only[0] not in name:
             continue
         with tempfile.TemporaryDirectory() as directory:
-            case(System(directory, hypervisor, driver, image, guest), name)
+            case(System(name, directory, hypervisor, driver, image, guest), name)
+    print(f"  longest path of all: {max(paths_taken, key=lambda path: path.get('instructions', 0))}")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 
