@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Several machines under the hypervisor: clients whose devices are in driver VMs, and either side breaking rules.
 
-usage: machines.py HYPERVISOR DRIVER IMAGE GUEST [ONLY]. DRIVER is the real driver VM; IMAGE is every other machine,
+usage: machines.py HYPERVISOR DRIVER IMAGE GUEST [--only TEXT] [--paths FILE]. DRIVER is the real driver VM; IMAGE is every other machine,
 told by its second word which one to be (machines.h); GUEST is the folder of the Linux guest, without which its cases
-are left out. What they find they say in the hypervisor's log, which is judged here. With ONLY, just the cases whose
-names contain it.
+are left out. What they find they say in the hypervisor's log, which is judged here. With --only, just the cases whose
+names contain it; --paths writes the longest path of each case, as the hypervisor said it.
 """
 
+import argparse
 import functools
 import json
 import os
@@ -31,7 +32,7 @@ COUNTER, CLIENT, HOSTILE_DRIVER, HOSTILE_CLIENT = (kind << 16 for kind in range(
 SUFFERER, READER = 0x1000, 0x2000
 
 passed = failed = 0
-paths_taken = []  # the longest of each run
+paths_taken = {}  # the longest of each case
 
 
 def check(name, why=None):
@@ -141,9 +142,11 @@ class System:
             process.communicate()
             ended = False
         run = Run(ended and process.returncode == 0, paths)
-        paths_taken.append(run.longest())
-        check(f"{self.name}: its longest path", f"{paths_taken[-1]}"
-              if paths_taken[-1].get("instructions", LONGEST) >= LONGEST else None)
+        path = run.longest()
+        if path:
+            paths_taken[self.name] = path
+        check(f"{self.name}: its longest path",
+              None if path and path["instructions"] <= LONGEST else f"{path}")
         return run
 
 
@@ -159,7 +162,7 @@ class Run:
 
     def longest(self):
         return max((mark["longest"] for mark in self.marks.values() if "longest" in mark),
-                   key=lambda path: path["instructions"], default={})
+                   key=lambda path: path["instructions"], default=None)
 
     def _lines(self, name):
         with open(self.paths[name], errors="replace") as file:
@@ -455,13 +458,21 @@ CASES = {
 
 
 def main():
-    hypervisor, driver, image, guest, *only = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    for name in ("hypervisor", "driver", "image", "guest"):
+        parser.add_argument(name)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--paths")
+    options = parser.parse_args()
     for name, case in CASES.items():
-        if only and only[0] not in name:
+        if options.only not in name:
             continue
         with tempfile.TemporaryDirectory() as directory:
-            case(System(name, directory, hypervisor, driver, image, guest), name)
-    print(f"  longest path of all: {max(paths_taken, key=lambda path: path.get('instructions', 0))}")
+            case(System(name, directory, options.hypervisor, options.driver, options.image, options.guest), name)
+    if options.paths:
+        with open(options.paths, "w") as file:
+            json.dump(paths_taken, file)
+    print(f"  longest path of all: {max((path['instructions'] for path in paths_taken.values()), default=None)}")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 

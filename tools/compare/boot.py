@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 
 import machine
 import network
@@ -22,6 +23,8 @@ POWER_OFF = 60
 BENCH_WINDOWS = 5
 # Those that yield: an empty window, and the turns.
 SWITCH_MARKS = 4
+SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+MACHINES = os.path.join(SOURCE, "tests", "machines", "machines.py")
 
 
 class BootError(Exception):
@@ -117,6 +120,26 @@ def hostile(files, directory, disk, progress):
     )
     progress("longest path: the hostile guest is done")
     return [line["longest"] for line in objects if "longest" in line]
+
+
+def machines(files, directory, progress):
+    """The longest path in each case of the tests of several machines, by the case's name."""
+    os.makedirs(directory, exist_ok=True)
+    paths, log = (os.path.join(directory, name) for name in ("paths.json", "log"))
+    with open(log, "w") as output:
+        run = subprocess.run(
+            [sys.executable, MACHINES, files.hypervisor, files.driver, files.machines]
+            + [os.path.dirname(files.kernel), "--paths", paths],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    if run.returncode != 0:
+        with open(log) as output:
+            raise BootError("machines: a test of several machines failed", output.read())
+    progress("longest path: the tests of several machines are done")
+    with open(paths) as file:
+        return json.load(file)
 
 
 def windows(arrangement, work):

@@ -158,8 +158,13 @@ def _look_for_paths(options, names, files, disk, directory, pool, progress):
     ]
     hostile = pool.submit(boot.hostile, files, os.path.join(directory, "hostile"), disk, progress)
 
+    machines = pool.submit(boot.machines, files, os.path.join(directory, "machines"), progress)
+
     def await_hostile():
-        return counts.hostile_paths(hostile.result())
+        lines = [("all its tests", line) for line in hostile.result()]
+        return counts.hostile_paths("hostile guest", lines) + counts.hostile_paths(
+            "several machines", machines.result().items()
+        )
 
     return [lambda each=each: counts.longest_paths(each.result()) for each in begun] + [
         await_hostile

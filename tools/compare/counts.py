@@ -156,19 +156,19 @@ def longest_paths(boot):
     ]
 
 
-def hostile_paths(lines):
-    """The same of the hostile guest, whose marks are its own affair."""
-    longest = max(lines, key=lambda each: each["instructions"])
+def hostile_paths(boot, paths):
+    """The same of tests, by their names, whose marks are their own affair: of all the longest."""
+    name, path = max(paths, key=lambda each: each[1]["instructions"])
     known = [
-        (name, base & ~0xFFF)
-        for _, name, base, _, _ in (machine.BOARD["console"], machine.VIRTIO["disk"])
+        (node, base & ~0xFFF)
+        for _, node, base, _, _ in (machine.BOARD["console"], machine.VIRTIO["disk"])
     ] + [("interrupt controller", machine.INTERRUPT_CONTROLLER)]
     return [
         {
-            "boot": "hostile guest",
-            "work": "all its tests",
-            "instructions": longest["instructions"],
-            "cause": cause(longest, known),
+            "boot": boot,
+            "work": name,
+            "instructions": path["instructions"],
+            "cause": cause(path, known),
         }
     ]
 

@@ -175,6 +175,7 @@ class Files:
             for name in ("entries", "switch", "switch-partner")
         )
         self.hostile = os.path.join(self.build, "arm", "tests", "guest", "hostile.bin")
+        self.machines = os.path.join(self.build, "arm", "tests", "machines", "machines.bin")
         self.driver = os.path.join(self.build, "arm", "images", "driver", "driver.bin")
         self.network_initrd = os.path.join(self.build, "guest", "network.cpio.gz")
         self.filter = os.path.join(self.build, "host", "tools", "compare", "trace-filter")
