@@ -48,8 +48,9 @@ static void begin(void)
                          vm_add_window("intc", &place, vdev_omap3_intc_emulator_access, &intc));
 }
 
-static struct vdev_interrupt_line line(uint32_t number)
+static struct vdev_interrupt_line line(const struct place *place, uint32_t number)
 {
+    (void)place; /* the controller has no number twice, and ignores those that it has not */
     return (struct vdev_interrupt_line){
         .set = vdev_omap3_intc_emulator_set_line,
         .controller = &intc,

@@ -41,16 +41,15 @@ static void begin(void)
     gic_forward(vm_current, BOARD_INTERRUPT_GUEST_TIMER);
 }
 
-static struct vdev_interrupt_line line(uint32_t number)
+static struct vdev_interrupt_line line(const struct place *place, uint32_t number)
 {
-    uint32_t *taken = &vm_current->lines_taken[number / 32];
+    uint32_t *taken = vm_current->lines_taken;
     uint32_t mask = UINT32_C(1) << (number % 32);
 
-    if (number >= BOARD_INTERRUPTS - SPI || (*taken & mask) != 0) {
-        log_stop("vdev: system description: interrupt %u: there is none, or it is another device's",
-                 (unsigned)number);
+    if (number >= BOARD_INTERRUPTS - SPI || (taken[number / 32] & mask) != 0) {
+        vm_refuse_interrupt(place, number, "there is none, or it is another device's");
     }
-    *taken |= mask;
+    taken[number / 32] |= mask;
     return (struct vdev_interrupt_line){
         .set = vdev_gic_distributor_set_line,
         .controller = &vm_current->distributor,
@@ -93,7 +92,7 @@ void machine_claim(const struct place *place, uint32_t kind, const void *who)
     owners[kind] = who;
 }
 
-/* ---- console ---- */
+/* ---- devices of the board that a machine owns ---- */
 
 void machine_own(const struct place *place, uint32_t kind, uint32_t physical, uint32_t first,
                  uint32_t last)
@@ -107,14 +106,15 @@ void machine_own(const struct place *place, uint32_t kind, uint32_t physical, ui
     boot->devices[boot->device_count++] =
         (struct hyp_boot_device){kind, place->address, SPI + place->interrupt};
     for (uint32_t interrupt = first; interrupt <= last; interrupt++) {
-        if (line(place->interrupt + interrupt - first).number != interrupt) {
-            log_stop("vdev: system description: interrupt %u: the device at %x has number %u",
-                     (unsigned)place->interrupt, (unsigned)place->address, (unsigned)first - SPI);
+        if (line(place, place->interrupt + interrupt - first).number != interrupt) {
+            vm_refuse_interrupt(place, place->interrupt, "the board's device has another");
         }
         gic_forward(vm_current, interrupt);
     }
     stage2_map_device(vm_current, place->address, physical, 4096);
 }
+
+/* ---- console ---- */
 
 static void own_console(const struct place *place)
 {
@@ -242,7 +242,7 @@ static void pure_disk(const struct place *place)
 
     const struct vdev_pl181_emulator_configuration configuration = {
         .block = front != NULL ? &front->block_frontend.block : card(place),
-        .interrupt = {line(place->interrupt), line(place->interrupt + 1)},
+        .interrupt = {line(place, place->interrupt), line(place, place->interrupt + 1)},
         .buffer = front != NULL ? vdev_frontend_take(&front->free, CARD_BUFFER).pointer
                                 : vm_allocate(CARD_BUFFER),
         .buffer_length = CARD_BUFFER,

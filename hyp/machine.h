@@ -36,7 +36,7 @@ extern const struct device_kind machine_kinds[];
 struct machine {
     const char *name;
     void (*begin)(void); /* before the devices: the interrupt controller and its like */
-    struct vdev_interrupt_line (*line)(uint32_t number);
+    struct vdev_interrupt_line (*line)(const struct place *place, uint32_t number);
     uint32_t kernel_offset; /* into memory: where the kernel is put and entered */
     bool tree;              /* is given a device tree, and perhaps an initial RAM disk */
 };
@@ -85,6 +85,8 @@ bool vm_numbers(const struct place *place, const char *property, uint32_t *first
 const char *vm_string(const struct place *place, const char *property);
 /* Stop with a line that names the node and says why. */
 void vm_refuse(const struct place *place, const char *why) __attribute__((noreturn));
+void __attribute__((noreturn))
+vm_refuse_interrupt(const struct place *place, uint32_t number, const char *why);
 /* Stop with a line that names the node, if a status is not VDEV_OK. */
 void vm_check(int status, const struct place *place);
 

@@ -118,21 +118,36 @@ void *vm_allocate(uint32_t size)
     return &store[used - size];
 }
 
+static void name_node(int node)
+{
+    int parent = vdev_fdt_parent(&description, node);
+
+    log_print("vdev: system description: node %s%s%s: ", vdev_fdt_name(&description, node),
+              parent > 0 ? " of " : "", parent > 0 ? vdev_fdt_name(&description, parent) : "");
+}
+
 static void __attribute__((noreturn)) refuse_node(int node, const char *why)
 {
-    log_stop("vdev: system description: node %s: %s", vdev_fdt_name(&description, node), why);
+    name_node(node);
+    log_stop("%s", why);
+}
+
+void vm_refuse_interrupt(const struct place *place, uint32_t number, const char *why)
+{
+    name_node(place->node);
+    log_stop("interrupt %u: %s", (unsigned)number, why);
 }
 
 void vm_check(int status, const struct place *place)
 {
     if (status != 0) {
-        log_stop("vdev: device at %x: %s", (unsigned)place->address, vdev_status_name(status));
+        vm_refuse(place, vdev_status_name(status));
     }
 }
 
 struct vdev_interrupt_line vm_line(const struct place *place)
 {
-    return machine->line(place->interrupt);
+    return machine->line(place, place->interrupt);
 }
 
 struct vdev_bus_window *vm_add_window(const char *name, const struct place *place,

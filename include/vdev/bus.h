@@ -57,7 +57,8 @@ struct vdev_bus {
     struct vdev_bus_window *windows; /* sorted by address */
     size_t count;
     struct vdev_bus_window *last; /* the window of the last access: devices are used in runs */
-    uint64_t unclaimed;           /* accesses that no window claimed, or that a device refused */
+    /* Accesses that no window claimed, or that a device refused: not those that it put off. */
+    uint64_t unclaimed;
 };
 
 /*
@@ -66,6 +67,10 @@ struct vdev_bus {
  * window without a function.
  */
 int vdev_bus_init(struct vdev_bus *bus, struct vdev_bus_window *windows, size_t count);
+
+/* Counts an access that failed. Not to be called directly. */
+void vdev_bus_failed(struct vdev_bus *bus, struct vdev_bus_window *window,
+                     const struct vdev_access *access, int status);
 
 /* The last step of both ways to a device. Not to be called directly. */
 static inline int vdev_bus_call(struct vdev_bus *bus, struct vdev_bus_window *window,
@@ -81,7 +86,7 @@ static inline int vdev_bus_call(struct vdev_bus *bus, struct vdev_bus_window *wi
     int status = window->access(window->device, access);
     window->open = window->length;
     if (status != 0) {
-        bus->unclaimed++;
+        vdev_bus_failed(bus, window, access, status);
     }
     return status;
 }

@@ -52,6 +52,18 @@ static struct vdev_bus_window *find(struct vdev_bus *bus, uint64_t address)
     return NULL;
 }
 
+void vdev_bus_failed(struct vdev_bus *bus, struct vdev_bus_window *window,
+                     const struct vdev_access *access, int status)
+{
+    if (status != VDEV_ERROR_AGAIN) {
+        bus->unclaimed++;
+    } else if (window->counts != NULL) {
+        /* It will be made again, and counted then. */
+        struct vdev_register_count *count = &window->counts[access->offset / 4];
+        *(access->write ? &count->writes : &count->reads) -= 1;
+    }
+}
+
 int vdev_bus_dispatch_any(struct vdev_bus *bus, uint64_t address, struct vdev_access *access)
 {
     struct vdev_bus_window *window = find(bus, address);
