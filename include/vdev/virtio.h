@@ -229,6 +229,19 @@ vdev_virtio_device_queue_setup(struct vdev_virtio_device *device, uint32_t queue
 int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue,
                                        bool ready);
 
+/*
+ * The same for a transport whose queues come and go one at a time, while the device runs or before:
+ * vhost-user. From FEATURES_OK on, and the queue not ready; the configuration is copied (packed,
+ * indirect and event_index are the device's to say). If the device runs, the queue is notified.
+ * VDEV_ERROR_STATE, VDEV_ERROR_INVALID, VDEV_ERROR_RANGE, VDEV_ERROR_BUSY: nothing has changed; the
+ * transport says so itself, the device does not fail.
+ */
+int vdev_virtio_device_start_queue(struct vdev_virtio_device *device, uint32_t queue,
+                                   const struct vdev_virtqueue_configuration *configuration);
+
+/* Where a queue goes on if it is stopped now: the entries taken so far. 0 if it is not ready. */
+uint16_t vdev_virtio_device_queue_index(const struct vdev_virtio_device *device, uint32_t queue);
+
 /* As last set; false for a queue that does not exist. */
 static inline bool vdev_virtio_device_queue_ready(const struct vdev_virtio_device *device,
                                                   uint32_t queue)

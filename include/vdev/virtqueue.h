@@ -35,6 +35,13 @@ struct vdev_virtqueue_configuration {
     bool indirect;               /* VIRTIO_F_INDIRECT_DESC was negotiated */
     bool event_index;            /* VIRTIO_F_EVENT_IDX was negotiated */
     uint16_t start_index;        /* where a moved queue goes on; 0 for a new one */
+    /*
+     * Memory that outlives the device's program, vdev_device_queue_inflight_bytes of it, where the
+     * queue notes what is in flight, as vhost-user has it; NULL: nowhere. Zeros are a new one. What
+     * it says was in flight is taken once more, in the order in which it was taken, and start_index
+     * is not looked at. It may be anything: the other end can write to it.
+     */
+    void *inflight;
 };
 
 /* Bytes that the three parts of a split ring of this size take [VIRTIO 1.4 §2.7]; alignments 16,
@@ -42,6 +49,8 @@ struct vdev_virtqueue_configuration {
 size_t vdev_virtqueue_descriptor_bytes(uint16_t size);
 size_t vdev_virtqueue_driver_bytes(uint16_t size);
 size_t vdev_virtqueue_device_bytes(uint16_t size);
+/* Of the memory that notes what is in flight; aligned to 64. */
+size_t vdev_device_queue_inflight_bytes(uint16_t size);
 
 /* ---- the device's end ---- */
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A file or a block device of the host as a device of the block class: by io_uring, or, where the
+ * kernel has none, by one call after another. The image is locked against other processes.
+ */
+#ifndef VDEV_HOST_FILE_BLOCK_H
+#define VDEV_HOST_FILE_BLOCK_H
+
+#include <vdev/block.h>
+#include <vdev/host/loop.h>
+
+struct vdev_host_file_configuration {
+    const char *path;
+    struct vdev_host_loop *loop;
+    bool read_only;
+    bool direct;            /* O_DIRECT: past the page cache */
+    bool synchronous;       /* no io_uring, even where there is one */
+    unsigned depth;         /* requests in flight at most; 0: 128 */
+    const char *identifier; /* NULL: the file's name, as much as fits */
+    /* Called after requests were completed from the loop; may be NULL. */
+    void (*completed)(void *context);
+    void *context;
+};
+
+struct vdev_host_file; /* made by open */
+
+/*
+ * Open and lock an image. NULL and *error: it is missing, not readable or writable, in use by
+ * another, no file or block device, of no whole number of sectors, or empty.
+ */
+struct vdev_host_file *vdev_host_file_open(const struct vdev_host_file_configuration *configuration,
+                                           struct vdev_host_error *error);
+
+/* Its face. Valid until closed. */
+struct vdev_block *vdev_host_file_block(struct vdev_host_file *file);
+
+/* Wait until nothing is in flight; all completions have been called. */
+void vdev_host_file_drain(struct vdev_host_file *file);
+
+/* Drains, flushes, unlocks, closes. */
+void vdev_host_file_close(struct vdev_host_file *file);
+
+#endif
