@@ -38,6 +38,8 @@ ROOMS = {
     "freestanding": set(),
     "mux": set(),
     "testing": {"registers"},
+    # Above all the others, and the only one that knows POSIX, Linux and the C library.
+    "host": {"registers", "ring", "virtio", "transport", "backends", "frontends", "mux", "fdt"},
 }
 # Where a public header belongs that does not stand in a folder of its room's name.
 HEADER_ROOMS = {
@@ -46,7 +48,9 @@ HEADER_ROOMS = {
     "virtio": "virtio",
     "virtio_driver": "virtio",
     **dict.fromkeys(("virtio_mmio", "virtio_message", "virtio_message_bridge"), "transport"),
+    **dict.fromkeys(("vhost_user", "vhost_user_device", "vhost_user_driver"), "transport"),
     "fdt": "fdt",
+    "format": "freestanding",
 }
 # Layouts and constants of the Linux UAPI headers, where rings and virtio devices are made.
 UAPI_ROOMS = {"ring", "virtio", "transport", "backends", "frontends"}
@@ -87,6 +91,8 @@ def allowed(path, quote, name):
     rooms = {"core", room} | ROOMS[room]
     if name.startswith("vdev/"):
         return room_of_header(name) in rooms
+    if room == "host":
+        return quote == "<" or name.split("/")[0] in {"core", "host"}
     if name.startswith("linux/virtio_"):
         return room in UAPI_ROOMS
     if quote == '"':
@@ -169,6 +175,12 @@ BROKEN = (
     ("include/vdev/virtqueue.h", SPDX + "#include <vdev/backends/block.h>\n", "backends/block.h"),
     ("src/testing/a.c", SPDX + "#include <unistd.h>\n", "unistd.h"),
     ("src/testing/a.c", SPDX + "#include <stdio.h>\n", None),
+    ("src/host/a.c", SPDX + '#include <sys/epoll.h>\n#include "host/b.h"\n', None),
+    ("src/host/a.c", SPDX + '#include "virtio/b.h"\n', "virtio/b.h"),
+    ("src/host/a.c", SPDX + "#include <vdev/drivers/pl011.h>\n", "pl011.h"),
+    ("src/backends/a.c", SPDX + "#include <vdev/host/loop.h>\n", "host/loop.h"),
+    ("include/vdev/host/a.h", SPDX + "#include <sys/types.h>\n", "sys/types.h"),
+    ("include/vdev/host/a.h", SPDX + "#include <vdev/virtio.h>\n", None),
     ("tools/a.py", "print()\n", "SPDX"),
     ("run", "#!/bin/bash\n", "SPDX"),
     ("tests/a.c", SPDX + "\n" * LONGEST, "lines"),
