@@ -39,8 +39,10 @@ struct vdev_vhost_user_device_operations {
     void (*watch)(void *context, uint16_t queue, int descriptor);
     /* Add 1 to an eventfd. */
     void (*interrupt)(void *context, int descriptor);
-    /* Returns when the classes below have nothing in flight: memory is about to be unmapped. NULL:
-     * they never have, when none of their functions is at work. */
+    /* Returns when the classes below have nothing in flight, and have called all completions: the
+     * queues still take what comes back, and hand out nothing new. Calls no function of this
+     * session but vdev_vhost_user_device_kicked. NULL: they never have, when none of their
+     * functions is at work. */
     void (*drain)(void *context);
     /* A message was refused: its name, and why, in words. */
     void (*refused)(void *context, const char *name, const char *why);
@@ -56,6 +58,7 @@ struct vdev_vhost_user_queue {
     bool addressed; /* SET_VRING_ADDR has come */
     bool started;   /* between SET_VRING_KICK and GET_VRING_BASE */
     bool enabled;
+    bool pending; /* an interrupt that found no descriptor to go to */
 };
 
 struct vdev_vhost_user_slot {
@@ -90,8 +93,7 @@ struct vdev_vhost_user_device {
     size_t slot_count;
     struct vdev_memory_region regions[VDEV_VHOST_USER_MEM_SLOTS]; /* sorted, for the map */
     int channel; /* for the device's own questions, or -1 */
-    int inflight_descriptor;
-    void *inflight;
+    void *inflight; /* mapped; NULL: what is in flight is noted nowhere */
     uint64_t inflight_length;
     uint16_t inflight_queues;
     uint16_t inflight_queue_size;
@@ -100,8 +102,9 @@ struct vdev_vhost_user_device {
 };
 
 /*
- * Put a device behind a session that has no other end yet. VDEV_ERROR_INVALID: a missing pointer,
- * or more queues than VDEV_VHOST_USER_QUEUES.
+ * Put a device behind a session that has no other end yet. Of the operations, only `drain` may be
+ * missing. VDEV_ERROR_INVALID: another is, or another pointer; more queues than
+ * VDEV_VHOST_USER_QUEUES; another map than the device's.
  */
 int vdev_vhost_user_device_init(struct vdev_vhost_user_device *session,
                                 const struct vdev_vhost_user_device_configuration *configuration);

@@ -239,7 +239,19 @@ int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32
 int vdev_virtio_device_start_queue(struct vdev_virtio_device *device, uint32_t queue,
                                    const struct vdev_virtqueue_configuration *configuration);
 
-/* Where a queue goes on if it is stopped now: the entries taken so far. 0 if it is not ready. */
+/*
+ * Take nothing more from a queue that is ready until it is stopped by set_queue_ready: what the
+ * back-end has of it still goes back to the ring, and the driver is told of that when it stops. So
+ * a transport waits for what is in flight, and a driver that adds more cannot make it wait longer.
+ * It counts as not ready from here on. VDEV_ERROR_STATE: not ready, or not live any more since the
+ * device failed; VDEV_ERROR_BUSY.
+ */
+int vdev_virtio_device_hold_queue(struct vdev_virtio_device *device, uint32_t queue);
+
+/*
+ * Where a queue goes on if it is stopped now: the entries taken so far. 0 if it is neither ready
+ * nor held.
+ */
 uint16_t vdev_virtio_device_queue_index(const struct vdev_virtio_device *device, uint32_t queue);
 
 /* As last set; false for a queue that does not exist. */

@@ -263,6 +263,35 @@ vdev_virtio_device_queue_setup(struct vdev_virtio_device *device, uint32_t queue
     return &device->queues[queue].configuration;
 }
 
+/* Make a queue live by its configuration, as the driver left it and the device completes it. */
+static int make_live(struct vdev_virtio_device *device, struct vdev_virtio_queue *queue)
+{
+    struct vdev_virtqueue_configuration *configuration = &queue->configuration;
+
+    configuration->packed = false; /* not offered */
+    configuration->indirect = vdev_virtio_device_has(device, VIRTIO_RING_F_INDIRECT_DESC);
+    configuration->event_index = vdev_virtio_device_has(device, VIRTIO_RING_F_EVENT_IDX);
+    if (configuration->size > device->queue_size_maximum) {
+        return VDEV_ERROR_INVALID;
+    }
+    int status = vdev_device_queue_start(&queue->live, device->memory, configuration);
+    queue->ready = status == VDEV_OK;
+    return status;
+}
+
+static void take_back(struct vdev_virtio_device *device, uint16_t number)
+{
+    struct vdev_virtio_queue *queue = &device->queues[number];
+
+    /* One that was held could not tell of what came back to it. */
+    if (!queue->ready && device->running && vdev_device_queue_signal(&queue->live) &&
+        device->transport_operations != NULL) {
+        device->transport_operations->queue_interrupt(device->transport, number);
+    }
+    queue->ready = false;
+    stop_queue(queue);
+}
+
 int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32_t queue,
                                        bool ready)
 {
@@ -273,31 +302,66 @@ int vdev_virtio_device_set_queue_ready(struct vdev_virtio_device *device, uint32
         if (queue >= device->queue_count) {
             return refuse(device, VDEV_ERROR_STATE);
         }
-        if (device->queues[queue].ready) {
-            device->queues[queue].ready = false;
-            stop_queue(&device->queues[queue]);
+        if (device->queues[queue].ready || device->queues[queue].live.live) {
+            take_back(device, (uint16_t)queue);
         }
         return VDEV_OK;
     }
-    struct vdev_virtqueue_configuration *configuration =
-        vdev_virtio_device_queue_setup(device, queue);
-    if (configuration == NULL) {
+    if (vdev_virtio_device_queue_setup(device, queue) == NULL) {
         return VDEV_ERROR_STATE;
     }
-    configuration->packed = false; /* not offered */
-    configuration->indirect = vdev_virtio_device_has(device, VIRTIO_RING_F_INDIRECT_DESC);
-    configuration->event_index = vdev_virtio_device_has(device, VIRTIO_RING_F_EVENT_IDX);
-    int status =
-        configuration->size > device->queue_size_maximum
-            ? VDEV_ERROR_INVALID
-            : vdev_device_queue_start(&device->queues[queue].live, device->memory, configuration);
+    int status = make_live(device, &device->queues[queue]);
     if (status != VDEV_OK) {
         /* The driver would wait for this queue in vain: say so as loudly as can be. */
         vdev_virtio_device_fail(device);
-        return status;
     }
-    device->queues[queue].ready = true;
+    return status;
+}
+
+int vdev_virtio_device_start_queue(struct vdev_virtio_device *device, uint32_t queue,
+                                   const struct vdev_virtqueue_configuration *configuration)
+{
+    if (device->busy) {
+        return refuse(device, VDEV_ERROR_BUSY);
+    }
+    if (queue >= device->queue_count || device->queues[queue].ready ||
+        device->queues[queue].live.live ||
+        (device->status & (VDEV_VIRTIO_STATUS_FEATURES_OK | ENDED_BITS)) !=
+            VDEV_VIRTIO_STATUS_FEATURES_OK) {
+        return refuse(device, VDEV_ERROR_STATE);
+    }
+    device->queues[queue].configuration = *configuration;
+    int status = make_live(device, &device->queues[queue]);
+    if (status != VDEV_OK) {
+        return refuse(device, status);
+    }
+    if (device->running) {
+        vdev_virtio_device_notify(device, queue);
+    }
     return VDEV_OK;
+}
+
+int vdev_virtio_device_hold_queue(struct vdev_virtio_device *device, uint32_t queue)
+{
+    if (device->busy) {
+        return refuse(device, VDEV_ERROR_BUSY);
+    }
+    if (queue >= device->queue_count || !device->queues[queue].ready ||
+        !device->queues[queue].live.live) {
+        return refuse(device, VDEV_ERROR_STATE);
+    }
+    device->queues[queue].ready = false;
+    device->queues[queue].deferred = false;
+    return VDEV_OK;
+}
+
+uint16_t vdev_virtio_device_queue_index(const struct vdev_virtio_device *device, uint32_t queue)
+{
+    if (queue >= device->queue_count ||
+        !(device->queues[queue].ready || device->queues[queue].live.live)) {
+        return 0;
+    }
+    return device->queues[queue].live.next_available;
 }
 
 int vdev_virtio_device_notify(struct vdev_virtio_device *device, uint32_t queue)
