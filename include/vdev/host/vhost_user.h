@@ -17,9 +17,9 @@ struct vdev_host_vhost_user;
 struct vdev_host_vhost_user_configuration {
     struct vdev_host_loop *loop;
     struct vdev_virtio_device *device;
-    struct vdev_memory *memory; /* the device's */
-    const char *path;           /* of the socket; NULL: `listening` is one already */
-    int listening;
+    struct vdev_memory *memory;   /* the device's */
+    const char *path;             /* of the socket; NULL: `listening` is one already, */
+    int listening;                /* ... which is the server's from init on */
     void (*drain)(void *context); /* see vhost_user_device.h; may be NULL */
     void (*log)(void *context, enum vdev_host_log_level level, const char *line);
     void *context;
@@ -40,7 +40,11 @@ struct vdev_host_vhost_user {
     struct vdev_host_vhost_user_kick kicks[VDEV_VHOST_USER_QUEUES];
     struct vdev_vhost_user_message message; /* as far as it has come */
     uint8_t header[VDEV_VHOST_USER_HEADER_BYTES];
-    size_t received; /* bytes of header and payload */
+    size_t received;                    /* bytes of header and payload */
+    bool broken;                        /* the connection is to be dropped */
+    volatile int lost;                  /* 1: a page of the peer's memory disappeared */
+    char name[108];                     /* the socket's, for log lines */
+    uint64_t bound_device, bound_inode; /* the socket's file, if it was made here; else 0, 0 */
 };
 
 /*
@@ -56,8 +60,8 @@ void vdev_host_vhost_user_stop(struct vdev_host_vhost_user *server);
 
 /*
  * A process that maps files of others must outlive their shrinking: makes SIGBUS at a mapped page
- * put a page of zeros there, and the next message or kick end that connection. Once in a process,
- * before the first connection. 0, or a negative errno.
+ * put a page of zeros there, and the next message or kick end that connection; and SIGPIPE be
+ * ignored. Once in a process, before the first connection. 0, or a negative errno.
  */
 int vdev_host_survive_shrinking(void);
 
