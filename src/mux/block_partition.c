@@ -41,6 +41,7 @@ static inline int pass(struct vdev_block_partitions *self,
     slot->request.sector = request->sector + partition->first;
     slot->request.buffers = request->buffers;
     slot->request.buffer_count = request->buffer_count;
+    slot->request.sectors = request->sectors;
     slot->origin = request;
     int status = vdev_block_submit(self->below, &slot->request);
     if (status != VDEV_OK) {
@@ -188,6 +189,9 @@ static void describe(struct vdev_block_partition *partition)
     information->block_size = below->block_size;
     information->maximum_sectors = limit_of(partition->owner);
     information->maximum_buffers = below->maximum_buffers;
+    information->maximum_discard_sectors = below->maximum_discard_sectors;
+    information->maximum_zeroes_sectors = below->maximum_zeroes_sectors;
+    information->optimal_size = below->optimal_size;
     information->read_only = partition->read_only || below->read_only;
 }
 

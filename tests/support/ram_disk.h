@@ -29,6 +29,7 @@ struct ram_disk {
     int bad_status;      /* how they fail */
     bool flush_unsupported;
     unsigned reads, writes, flushes; /* completed, well or not */
+    unsigned discards, zeroes, kept; /* the last: of the zeroes, those not to be deallocated */
     unsigned submits;
     /* DMA sees each buffer at its pointer plus this; checked if `dma` is set. */
     bool dma;
@@ -72,8 +73,10 @@ static inline int ram_disk_submit(struct vdev_block *block, struct vdev_block_re
 
 static inline int ram_disk_move(struct ram_disk *disk, struct vdev_block_request *request)
 {
+    bool range = request->operation >= VDEV_BLOCK_DISCARD;
     uint64_t sectors =
-        vdev_buffers_length(request->buffers, request->buffer_count) / VDEV_SECTOR_SIZE;
+        range ? request->sectors
+              : vdev_buffers_length(request->buffers, request->buffer_count) / VDEV_SECTOR_SIZE;
     uint8_t *at = disk->bytes + request->sector * VDEV_SECTOR_SIZE;
     struct vdev_cursor cursor = vdev_cursor(request->buffers, request->buffer_count);
 
@@ -87,11 +90,23 @@ static inline int ram_disk_move(struct ram_disk *disk, struct vdev_block_request
     case VDEV_BLOCK_WRITE:
         disk->writes++;
         break;
+    case VDEV_BLOCK_DISCARD:
+        disk->discards++;
+        break;
+    case VDEV_BLOCK_WRITE_ZEROES_KEEP:
+        disk->kept++;
+        /* fall through */
+    case VDEV_BLOCK_WRITE_ZEROES:
+        disk->zeroes++;
+        break;
     }
     if (disk->bad_sector >= request->sector && disk->bad_sector - request->sector < sectors) {
         return disk->bad_status;
     }
-    if (request->operation == VDEV_BLOCK_READ) {
+    if (range) {
+        /* What is discarded reads as anything: here as what is no pattern of any test. */
+        memset(at, request->operation == VDEV_BLOCK_DISCARD ? 0xdd : 0, sectors * VDEV_SECTOR_SIZE);
+    } else if (request->operation == VDEV_BLOCK_READ) {
         vdev_cursor_write(&cursor, at, sectors * VDEV_SECTOR_SIZE);
     } else {
         vdev_cursor_read(&cursor, at, sectors * VDEV_SECTOR_SIZE);

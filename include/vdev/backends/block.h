@@ -2,17 +2,21 @@
 /*
  * The virtio block device [VIRTIO 1.4 §5.2]: a back-end over any device of the block class.
  *
- * Reads, writes, flushes and GET_ID; one queue. The guest's own pages are handed down: no data is
+ * Reads, writes, flushes and GET_ID, and discard and write zeroes where the class below can; one
+ * queue or several, which share the slots. The guest's own pages are handed down: no data is
  * copied. A request that the class below takes in smaller pieces only is passed on in pieces. A
  * driver that does not negotiate FLUSH has each write flushed before it completes, as the
- * specification asks [VIRTIO 1.4 §5.2.6.2]. Not here: discard, write zeroes, several queues, a
- * switchable cache.
+ * specification asks [VIRTIO 1.4 §5.2.6.2]. Not here: secure erase, zones, a switchable cache.
  */
 #ifndef VDEV_BACKENDS_BLOCK_H
 #define VDEV_BACKENDS_BLOCK_H
 
 #include <vdev/block.h>
 #include <vdev/virtio.h>
+
+/* The most queues, and the most segments of one discard or write zeroes. */
+#define VDEV_BLOCK_BACKEND_QUEUES   64u
+#define VDEV_BLOCK_BACKEND_SEGMENTS 32u
 
 struct vdev_block_backend;
 
@@ -28,7 +32,10 @@ struct vdev_block_backend_slot {
     uint32_t data_length; /* bytes of the whole request */
     uint32_t epoch;
     size_t trimmed; /* bytes cut off the last buffer of the part in flight */
+    uint16_t queue;
     uint16_t id;
+    uint8_t segment; /* of a discard or write zeroes: the next one of `segments` */
+    uint8_t segments;
     uint8_t state;
 };
 
@@ -43,11 +50,14 @@ struct vdev_block_backend_configuration {
     size_t buffers_per_slot; /* 3 or more; two less is the driver's seg_max */
     uint16_t queue_size;     /* a power of two, 4 or more */
     const char *identifier;  /* for GET_ID, at most 20 bytes count; NULL: the block device's own */
+    /* Queues that requests may come in, at most VDEV_BLOCK_BACKEND_QUEUES; 0: one. */
+    uint16_t queue_count;
+    struct vdev_virtio_queue *queues; /* queue_count of them; may be NULL for one */
 };
 
 struct vdev_block_backend {
     struct vdev_virtio_device device; /* to put on a transport */
-    struct vdev_virtio_queue queue;
+    struct vdev_virtio_queue queue; /* where there is one, and the caller has brought none */
     struct vdev_block *block;
     struct vdev_block_backend_slot *slots;
     size_t slot_count;
@@ -55,7 +65,10 @@ struct vdev_block_backend {
     size_t in_flight; /* slots whose request the class below has */
     size_t waiting;   /* slots whose next piece the class below would not take yet */
     size_t stale;     /* slots in flight from before a reset */
-    bool held;        /* the first chain in the ring waits for the class below */
+    bool held;        /* the first chain in a ring waits for the class below */
+    uint16_t current; /* the queue that is being worked through */
+    uint16_t turn;    /* the queue to begin with, of several */
+    uint64_t left;    /* queues that may have chains in them that nobody will tell of */
     struct vdev_block_backend_slot *next; /* free: takes the next chain */
     struct vdev_chain chain;
     uint8_t configuration_space[60];
@@ -68,7 +81,7 @@ struct vdev_block_backend {
 /*
  * Make a back-end; put `backend->device` on a transport next. All that the configuration points to
  * stays the caller's and in place. VDEV_ERROR_INVALID: a missing pointer, no slots, fewer than 3
- * buffers for each, or a queue size that is not allowed.
+ * buffers for each, too many queues, or a queue size that is not allowed.
  */
 int vdev_block_backend_init(struct vdev_block_backend *backend,
                             const struct vdev_block_backend_configuration *configuration);
