@@ -81,12 +81,12 @@ struct vdev_vhost_user_driver {
     uint64_t protocol;                      /* features taken; may be read */
     uint64_t features;                      /* that the front-end accepted */
     uint8_t status;
-    uint16_t queue_count;
     bool has_features; /* SET_FEATURES was sent, and not refused */
     bool refused;      /* it was refused */
     bool has_memory;   /* the device has the memory */
     bool touched;      /* something was set up since the last reset */
     bool lost;         /* the connection is of no use any more */
+    bool given_up;     /* and the front-end is to hear of it */
     bool look;         /* the front-end is to look at its rings, whoever called */
     /* What the device tracks requests in flight with; descriptor -1: it does not. */
     int inflight_descriptor;
@@ -118,11 +118,12 @@ int vdev_vhost_user_driver_init(struct vdev_vhost_user_driver *driver,
 /*
  * There is a new connection, behind the same operations: tell the device there all that the last
  * one was told. Its queues go on where their used rings end; if both ends have INFLIGHT_SHMFD, it
- * takes up first what was in flight. Without, what the last one had taken out of order may be done
+ * first takes up what was in flight. Without, what the last one had taken out of order may be done
  * twice. The front-end's next poll looks at its rings. From outside of the front-end only.
  *
- * Errors as of init, and then the connection is lost, and this may be tried again with another;
- * VDEV_ERROR_UNSUPPORTED also: a device that lacks features in use.
+ * Errors as of init; VDEV_ERROR_UNSUPPORTED also: a device that lacks features in use. This may
+ * then be tried again with another connection; the front-end hears of nothing until somebody gives
+ * up.
  */
 int vdev_vhost_user_driver_reconnect(struct vdev_vhost_user_driver *driver);
 

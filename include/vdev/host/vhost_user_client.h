@@ -30,7 +30,6 @@ struct vdev_host_vhost_user_client {
     int connection; /* or -1 */
     int kicks[VDEV_VHOST_USER_DRIVER_QUEUES];
     int calls[VDEV_VHOST_USER_DRIVER_QUEUES];
-    uint16_t queue_count;
     bool called;
 };
 
