@@ -525,6 +525,112 @@ START_TEST(configuration_changes_have_a_generation_and_are_told_when_running)
 }
 END_TEST
 
+/* ---- queues that come and go one at a time ---- */
+
+static struct vdev_virtqueue_configuration ring(uint16_t start_index)
+{
+    return (struct vdev_virtqueue_configuration){
+        .size = MACHINE_QUEUE,
+        .descriptor_address = raw.descriptors.bus_address,
+        .driver_address = raw.driver.bus_address,
+        .device_address = raw.device.bus_address,
+        .packed = true, /* the device's to say */
+        .start_index = start_index,
+    };
+}
+
+START_TEST(a_queue_is_started_from_features_ok_on)
+{
+    struct vdev_virtqueue_configuration with = ring(0);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_ERROR_STATE);
+    negotiate(0);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 2, &with), VDEV_ERROR_STATE);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_OK);
+    ck_assert(vdev_virtio_device_queue_ready(&device, 0));
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_ERROR_STATE);
+    ck_assert_uint_eq(notified[0], 0);
+    uint16_t head = raw_add(&raw, (struct raw_piece[]){piece()}, 1);
+    ck_assert_int_eq(vdev_virtio_device_set_status(&device, 0xf), VDEV_OK);
+    ck_assert_used(&raw, head, 16);
+    ck_assert_uint_eq(vdev_virtio_device_queue_index(&device, 0), 1);
+    ck_assert_uint_eq(vdev_virtio_device_queue_index(&device, 1), 0);
+    ck_assert_uint_eq(vdev_virtio_device_queue_index(&device, 2), 0);
+}
+END_TEST
+
+START_TEST(a_running_device_looks_into_a_queue_that_is_started)
+{
+    struct vdev_virtqueue_configuration with = ring(0);
+    negotiate(0);
+    ck_assert_int_eq(vdev_virtio_device_set_status(&device, 0xf), VDEV_OK);
+    uint16_t head = raw_add(&raw, (struct raw_piece[]){piece()}, 1);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_OK);
+    ck_assert_used(&raw, head, 16);
+    /* It goes on where it was, and takes nothing twice. */
+    ck_assert_int_eq(vdev_virtio_device_set_queue_ready(&device, 0, false), VDEV_OK);
+    ck_assert_uint_eq(vdev_virtio_device_queue_index(&device, 0), 0);
+    head = raw_add(&raw, (struct raw_piece[]){piece()}, 1);
+    ck_assert_not_used(&raw);
+    with = ring(1);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_OK);
+    ck_assert_used(&raw, head, 16);
+    ck_assert_not_used(&raw);
+}
+END_TEST
+
+START_TEST(a_queue_that_cannot_be_started_fails_nothing)
+{
+    struct vdev_virtqueue_configuration with = ring(0);
+    negotiate(0);
+    with.size = 2 * MACHINE_QUEUE;
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_ERROR_INVALID);
+    with = ring(0);
+    with.device_address = MACHINE_READ_ONLY;
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_ERROR_RANGE);
+    ck_assert(!vdev_virtio_device_queue_ready(&device, 0));
+    ck_assert_uint_eq(device.failures, 0);
+    with = ring(0);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_OK);
+    vdev_virtio_device_fail(&device);
+    ck_assert_int_eq(vdev_virtio_device_hold_queue(&device, 0), VDEV_ERROR_STATE);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 1, &with), VDEV_ERROR_STATE);
+}
+END_TEST
+
+START_TEST(a_held_queue_takes_what_comes_back_and_hands_out_nothing)
+{
+    struct vdev_virtqueue_configuration with = ring(0);
+    keep = true;
+    run_device();
+    raw_add(&raw, (struct raw_piece[]){piece()}, 1);
+    vdev_virtio_device_notify(&device, 0);
+    ck_assert_uint_eq(kept_count, 1);
+    ck_assert_int_eq(vdev_virtio_device_hold_queue(&device, 1), VDEV_ERROR_STATE);
+    ck_assert_int_eq(vdev_virtio_device_hold_queue(&device, 2), VDEV_ERROR_STATE);
+    ck_assert_int_eq(vdev_virtio_device_hold_queue(&device, 0), VDEV_OK);
+    ck_assert_int_eq(vdev_virtio_device_hold_queue(&device, 0), VDEV_ERROR_STATE);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_ERROR_STATE);
+    uint16_t later = raw_add(&raw, (struct raw_piece[]){piece()}, 1);
+    ck_assert(!vdev_virtio_device_run(&device, 0, &chain, budget, handle, NULL));
+    ck_assert_int_eq(vdev_virtio_device_notify(&device, 0), VDEV_ERROR_STATE);
+    ck_assert_uint_eq(kept_count, 1);
+    vdev_virtio_device_give(&device, 0, kept_epoch[0], kept[0], 16);
+    vdev_virtio_device_signal(&device, 0);
+    ck_assert_used(&raw, kept[0], 16);
+    ck_assert_uint_eq(interrupts[0], 0);
+    ck_assert_uint_eq(vdev_virtio_device_queue_index(&device, 0), 1);
+    /* The driver is told at the end, once. */
+    ck_assert_int_eq(vdev_virtio_device_set_queue_ready(&device, 0, false), VDEV_OK);
+    ck_assert_uint_eq(interrupts[0], 1);
+    ck_assert_int_eq(vdev_virtio_device_set_queue_ready(&device, 0, false), VDEV_OK);
+    ck_assert_uint_eq(interrupts[0], 1);
+    keep = false;
+    with = ring(1);
+    ck_assert_int_eq(vdev_virtio_device_start_queue(&device, 0, &with), VDEV_OK);
+    ck_assert_used(&raw, later, 16);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("virtio_device");
@@ -550,6 +656,10 @@ int main(void)
     tcase_add_test(tests, configuration_space_is_read_in_bounds_only);
     tcase_add_test(tests, configuration_space_is_written_after_features_only);
     tcase_add_test(tests, configuration_changes_have_a_generation_and_are_told_when_running);
+    tcase_add_test(tests, a_queue_is_started_from_features_ok_on);
+    tcase_add_test(tests, a_running_device_looks_into_a_queue_that_is_started);
+    tcase_add_test(tests, a_queue_that_cannot_be_started_fails_nothing);
+    tcase_add_test(tests, a_held_queue_takes_what_comes_back_and_hands_out_nothing);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
