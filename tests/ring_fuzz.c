@@ -72,7 +72,7 @@ static bool hold(void *device, struct vdev_chain *chain)
 {
     struct pair *pair = device;
     if (!pair_chain_is_sound(pair, chain)) {
-        pair->device.live = false; /* shows as VDEV_ERROR_STATE */
+        vdev_device_queue_stop(&pair->device); /* shows as VDEV_ERROR_STATE */
         return true;
     }
     if (chain->id % 3 == 0) {

@@ -49,7 +49,10 @@ struct vdev_virtqueue_configuration {
 size_t vdev_virtqueue_descriptor_bytes(uint16_t size);
 size_t vdev_virtqueue_driver_bytes(uint16_t size);
 size_t vdev_virtqueue_device_bytes(uint16_t size);
-/* Of the memory that notes what is in flight; aligned to 64. */
+/*
+ * Of the memory that notes what is in flight on a split ring: a multiple of 64, as the queues' parts
+ * follow each other in vhost-user's. It is aligned to 8 at least.
+ */
 size_t vdev_device_queue_inflight_bytes(uint16_t size);
 
 /* ---- the device's end ---- */
@@ -71,10 +74,17 @@ struct vdev_device_queue {
     bool indirect;
     bool event_index;
     bool live;
+    bool plain; /* live, and nothing is noted of what is in flight: the short paths */
     bool corrupt;
     uint64_t chains;    /* taken, for reports */
     uint64_t malformed; /* of these, given back with length 0 */
     uint64_t refused;   /* `chains` after the last of them */
+    void *inflight;     /* the notes, or NULL */
+    uint64_t inflight_counter;
+    uint16_t retake_first; /* the list of what is to be taken once more, ... */
+    uint16_t retake_count; /* ... which counts as taken already */
+    uint16_t retaken_last; /* the list of what was, backwards */
+    uint16_t retaken_count;
 };
 
 /*
@@ -106,7 +116,9 @@ static inline struct vdev_cursor vdev_chain_writer(const struct vdev_chain *chai
  * Make a queue live. The ring's addresses are resolved here, once; `memory` stays the caller's and
  * unchanged while the queue lives. VDEV_ERROR_INVALID: size zero, over the maximum or not a power
  * of two; VDEV_ERROR_RANGE: a part is misaligned, not memory, or not in one region;
- * VDEV_ERROR_UNSUPPORTED: packed. The queue is then not live.
+ * VDEV_ERROR_UNSUPPORTED: packed. The queue is then not live. With memory that notes what is in
+ * flight, ask vdev_device_queue_signal and begin to take at once: a driver that waits for what was
+ * in flight, or was not told of what it got, does not notify.
  */
 int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
                             const struct vdev_virtqueue_configuration *configuration);

@@ -12,6 +12,7 @@
 #include "core/memory.h"
 #include "ring/split.h"
 #include "ring/split_adopt.h"
+#include "ring/split_inflight.h"
 
 int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_memory *memory,
                             const struct vdev_virtqueue_configuration *configuration)
@@ -37,6 +38,9 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
     if (queue->descriptors == NULL || queue->available == NULL || queue->used == NULL) {
         return VDEV_ERROR_RANGE;
     }
+    if (((uintptr_t)configuration->inflight & (sizeof(uint64_t) - 1)) != 0) {
+        return VDEV_ERROR_RANGE;
+    }
     queue->memory = memory;
     /* Where the driver's rings are, its buffers are as well, as a rule. */
     queue->region = memory_find(memory, configuration->device_address);
@@ -46,6 +50,11 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
     queue->signalled = configuration->start_index;
     queue->indirect = configuration->indirect;
     queue->event_index = configuration->event_index;
+    queue->inflight = configuration->inflight;
+    if (queue->inflight != NULL) {
+        ring_inflight_recover(queue);
+    }
+    queue->plain = queue->inflight == NULL;
     queue->live = true;
     return VDEV_OK;
 }
@@ -53,6 +62,7 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
 void vdev_device_queue_stop(struct vdev_device_queue *queue)
 {
     queue->live = false;
+    queue->plain = false;
     queue->corrupt = false;
 }
 
@@ -247,37 +257,77 @@ static int corrupt(struct vdev_device_queue *queue)
 {
     /* Not live any more, so that one flag decides on the short paths. */
     queue->live = false;
+    queue->plain = false;
     queue->corrupt = true;
     return VDEV_ERROR_CORRUPT;
+}
+
+/* The next entry of the available ring, not taken yet. VDEV_ERROR_EMPTY, VDEV_ERROR_CORRUPT. */
+static inline __attribute__((always_inline)) int look(struct vdev_device_queue *queue,
+                                                      uint16_t *head)
+{
+    const struct vring_avail *available = queue->available;
+    uint16_t index = ring_load_acquire(&available->idx); /* A */
+
+    if (index == queue->next_available) {
+        return VDEV_ERROR_EMPTY;
+    }
+    /* The first catches an index that ran ahead or back, the second more in flight than the
+     * queue is long: entries taken count until they are given back. */
+    if ((uint16_t)(index - queue->next_available) > queue->size ||
+        (uint16_t)(index - queue->next_used) > queue->size) {
+        return corrupt(queue);
+    }
+    *head = ring_load16(&available->ring[queue->next_available & (queue->size - 1u)]);
+    return *head < queue->size ? VDEV_OK : corrupt(queue);
+}
+
+/* The other half of take: of a queue that notes what is in flight, or is not live. */
+static __attribute__((noinline)) int take_noted(struct vdev_device_queue *queue,
+                                                struct vdev_chain *chain, unsigned *budget)
+{
+    if (!queue->live) {
+        return queue->corrupt ? VDEV_ERROR_CORRUPT : VDEV_ERROR_STATE;
+    }
+    while (*budget != 0) {
+        uint16_t head;
+        if (queue->retake_count != 0) {
+            head = ring_inflight_retake(queue);
+        } else {
+            int status = look(queue, &head);
+            if (status != VDEV_OK) {
+                return status;
+            }
+            ring_inflight_take(queue, head);
+            queue->next_available++;
+        }
+        queue->chains++;
+        --*budget;
+        int status = vdev_ring_chain_of(queue, chain, head);
+        if (status != VDEV_ERROR_INVALID) {
+            return status;
+        }
+        vdev_device_queue_refuse(queue, head);
+    }
+    return VDEV_ERROR_EMPTY;
 }
 
 /* As vdev_device_queue_take, looking at no more than *budget chains, which it counts down. */
 static int take(struct vdev_device_queue *queue, struct vdev_chain *chain, unsigned *budget)
 {
-    const struct vring_avail *available = queue->available;
-
-    if (!queue->live) {
-        return queue->corrupt ? VDEV_ERROR_CORRUPT : VDEV_ERROR_STATE;
+    if (!queue->plain) {
+        return take_noted(queue, chain, budget);
     }
     while (*budget != 0) {
-        uint16_t index = ring_load_acquire(&available->idx); /* A */
-        if (index == queue->next_available) {
-            return VDEV_ERROR_EMPTY;
-        }
-        /* The first catches an index that ran ahead or back, the second more in flight than the
-         * queue is long: entries taken count until they are given back. */
-        if ((uint16_t)(index - queue->next_available) > queue->size ||
-            (uint16_t)(index - queue->next_used) > queue->size) {
-            return corrupt(queue);
-        }
-        uint16_t head = ring_load16(&available->ring[queue->next_available & (queue->size - 1u)]);
-        if (head >= queue->size) {
-            return corrupt(queue);
+        uint16_t head;
+        int status = look(queue, &head);
+        if (status != VDEV_OK) {
+            return status;
         }
         queue->next_available++;
         queue->chains++;
         --*budget;
-        int status = walk(queue, chain, head);
+        status = walk(queue, chain, head);
         if (status == VDEV_OK) {
             return VDEV_OK;
         }
@@ -302,13 +352,47 @@ int vdev_device_queue_take(struct vdev_device_queue *queue, struct vdev_chain *c
     return take(queue, chain, &budget);
 }
 
-void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written)
+/*
+ * The other half of giving back, likewise; all of them at once, or none: if they are not as many as
+ * taken, in a plain queue, too.
+ */
+static __attribute__((noinline)) void give_noted(struct vdev_device_queue *queue,
+                                                 const struct vdev_used_chain *chains, size_t count)
 {
     struct vring_used *used = queue->used;
+    uint16_t taken = (uint16_t)(queue->next_available - queue->next_used - queue->retake_count);
 
-    if (!queue->live || queue->next_used == queue->next_available) {
+    if (!queue->live || count > taken) {
         return;
     }
+    for (size_t i = 0; i < count; i++) {
+        if (chains[i].id >= queue->size) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct vring_used_elem *entry = &used->ring[queue->next_used++ & (queue->size - 1u)];
+        ring_store32(&entry->id, chains[i].id);
+        ring_store32(&entry->len, chains[i].written);
+        ring_inflight_batch(queue, chains[i].id);
+    }
+    ring_store_release(&used->idx, queue->next_used); /* B */
+    ring_inflight_settle(queue, chains, count);
+}
+
+static __attribute__((noinline)) void give_one_noted(struct vdev_device_queue *queue, uint16_t id,
+                                                     uint32_t written)
+{
+    give_noted(queue, &(struct vdev_used_chain){written, id}, 1);
+}
+
+void vdev_device_queue_give(struct vdev_device_queue *queue, uint16_t id, uint32_t written)
+{
+    if (!queue->plain || queue->next_used == queue->next_available) {
+        give_one_noted(queue, id, written);
+        return;
+    }
+    struct vring_used *used = queue->used;
     struct vring_used_elem *entry = &used->ring[queue->next_used & (queue->size - 1u)];
     ring_store32(&entry->id, id);
     ring_store32(&entry->len, written);
@@ -322,7 +406,8 @@ void vdev_device_queue_give_all(struct vdev_device_queue *queue,
     struct vring_used *used = queue->used;
     uint16_t taken = (uint16_t)(queue->next_available - queue->next_used);
 
-    if (!queue->live || count > taken) {
+    if (!queue->plain || count > taken) {
+        give_noted(queue, chains, count);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -340,12 +425,39 @@ void vdev_device_queue_refuse(struct vdev_device_queue *queue, uint16_t id)
     vdev_device_queue_give(queue, id, 0);
 }
 
+/*
+ * Put the chain taken last back, of which there is one. The last first, so that whenever this ends,
+ * those noted are the first that were taken. Its entry of the available ring stands until the chain
+ * is given back; a driver that changes it deceives itself.
+ */
+static void put_back(struct vdev_device_queue *queue)
+{
+    const struct vring_avail *available = queue->available;
+
+    if (queue->chains == queue->retaken_count) {
+        ring_inflight_return(queue);
+    } else {
+        queue->next_available--;
+        uint16_t head = ring_load16(&available->ring[queue->next_available & (queue->size - 1u)]);
+        if (head < queue->size) {
+            ring_inflight_untake(queue, head);
+        }
+    }
+    queue->chains--;
+}
+
 bool vdev_device_queue_untake(struct vdev_device_queue *queue, size_t count)
 {
-    uint16_t taken = (uint16_t)(queue->next_available - queue->next_used);
+    uint16_t taken = (uint16_t)(queue->next_available - queue->next_used - queue->retake_count);
 
     if (!queue->live || count > taken || count > queue->chains - queue->refused) {
         return false;
+    }
+    if (!queue->plain) {
+        for (; count != 0; count--) {
+            put_back(queue);
+        }
+        return true;
     }
     queue->next_available = (uint16_t)(queue->next_available - count);
     queue->chains -= count;
@@ -387,13 +499,14 @@ void vdev_device_queue_disarm(struct vdev_device_queue *queue)
     }
 }
 
-bool vdev_device_queue_arm(struct vdev_device_queue *queue)
+/* Part of every round of vdev_device_queue_run, too. */
+static inline __attribute__((always_inline)) bool arm(struct vdev_device_queue *queue)
 {
     struct vring_avail *available = queue->available;
     struct vring_used *used = queue->used;
 
-    if (!queue->live) {
-        return false;
+    if (!queue->plain && (!queue->live || queue->retake_count != 0)) {
+        return queue->live;
     }
     if (queue->event_index) {
         ring_store16(ring_available_event(used, queue->size), queue->next_available);
@@ -402,6 +515,11 @@ bool vdev_device_queue_arm(struct vdev_device_queue *queue)
     }
     atomic_thread_fence(memory_order_seq_cst); /* C */
     return ring_load16(&available->idx) != queue->next_available;
+}
+
+bool vdev_device_queue_arm(struct vdev_device_queue *queue)
+{
+    return arm(queue);
 }
 
 int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *chain,
@@ -414,8 +532,12 @@ int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *ch
         int status;
         while ((status = take(queue, chain, &budget)) == VDEV_OK) {
             if (!handle(device, chain)) {
-                queue->next_available--;
-                queue->chains--;
+                if (queue->plain) {
+                    queue->next_available--;
+                    queue->chains--;
+                } else {
+                    vdev_device_queue_untake(queue, 1);
+                }
                 *more = true;
                 return VDEV_OK;
             }
@@ -427,6 +549,6 @@ int vdev_device_queue_run(struct vdev_device_queue *queue, struct vdev_chain *ch
             *more = true;
             return VDEV_OK;
         }
-    } while (vdev_device_queue_arm(queue));
+    } while (arm(queue));
     return VDEV_OK;
 }
