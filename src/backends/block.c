@@ -21,23 +21,13 @@
 
 #include <linux/virtio_blk.h>
 
+#include "backends/block_parts.h"
 #include "core/mem.h"
 #include "virtio/virtio_1_4.h"
-
-#define QUEUE 0
-
-/* size_max is a promise about the driver's segments, not a limit of ours, since larger requests are
- * passed on in pieces: never so small that a driver's page would not fit. */
-#define SIZE_MAX_LEAST 65536u
-#define SIZE_MAX_MOST  (1u << 30)
 
 enum slot_state { SLOT_FREE, SLOT_IN_FLIGHT, SLOT_WAITING };
 
 _Static_assert(sizeof(struct virtio_blk_outhdr) == 16, "type, priority and sector");
-_Static_assert(offsetof(struct virtio_blk_config, blk_size) == 20 &&
-                   offsetof(struct virtio_blk_config, write_zeroes_may_unmap) == 56,
-               "the configuration space has the specified layout");
-
 static struct vdev_block_backend *backend_of(struct vdev_virtio_device *device)
 {
     return (struct vdev_block_backend *)((char *)device -
@@ -46,9 +36,9 @@ static struct vdev_block_backend *backend_of(struct vdev_virtio_device *device)
 
 /* ---- answering ---- */
 
-static void give(struct vdev_block_backend *backend, uint32_t epoch, uint16_t id, uint32_t written)
+static uint32_t epoch_of(const struct vdev_block_backend_slot *slot)
 {
-    vdev_virtio_device_give(&backend->device, QUEUE, epoch, id, written);
+    return vdev_virtio_device_epoch(&slot->backend->device, slot->queue);
 }
 
 /* Answer a request: its status byte, and how much was written, that byte included. */
@@ -59,10 +49,17 @@ static void answer(struct vdev_block_backend *backend, const struct vdev_block_b
     if (status != VIRTIO_BLK_S_OK) {
         backend->errors++;
     }
-    if (slot->epoch == vdev_virtio_device_epoch(&backend->device, QUEUE)) {
+    if (slot->epoch == epoch_of(slot)) {
         *(volatile uint8_t *)slot->status = status;
-        give(backend, slot->epoch, slot->id, data_written + 1);
+        vdev_virtio_device_give(&backend->device, slot->queue, slot->epoch, slot->id,
+                                data_written + 1);
     }
+}
+
+static void answer_failure(struct vdev_block_backend_slot *slot, int status)
+{
+    answer(slot->backend, slot,
+           status == VDEV_ERROR_UNSUPPORTED ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
 }
 
 static void finish(struct vdev_block_backend_slot *slot, int status)
@@ -73,8 +70,7 @@ static void finish(struct vdev_block_backend_slot *slot, int status)
     if (status == VDEV_OK) {
         answer(slot->backend, slot, VIRTIO_BLK_S_OK, read ? slot->data_length : 0);
     } else {
-        answer(slot->backend, slot,
-               status == VDEV_ERROR_UNSUPPORTED ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
+        answer_failure(slot, status);
     }
 }
 
@@ -168,6 +164,24 @@ static void submit_or_wait(struct vdev_block_backend_slot *slot)
     }
 }
 
+/* Make the next piece of a request. False: there is none; then *status is how it ends. */
+static bool next_piece(struct vdev_block_backend_slot *slot, int *status)
+{
+    *status = VDEV_OK;
+    if (slot->segments != 0) {
+        return vdev_block_backend_next_segment(slot, status);
+    }
+    advance(slot);
+    if (slot->data_count == 0) {
+        return false;
+    }
+    if (!cut(slot)) {
+        *status = VDEV_ERROR_IO;
+        return false;
+    }
+    return true;
+}
+
 /* The class has done a piece. */
 static void proceed(struct vdev_block_backend_slot *slot, int status)
 {
@@ -181,16 +195,11 @@ static void proceed(struct vdev_block_backend_slot *slot, int status)
         finish(slot, VDEV_OK);
         return;
     }
-    advance(slot);
-    if (slot->data_count != 0) {
-        if (cut(slot)) {
-            submit_or_wait(slot);
-        } else {
-            finish(slot, VDEV_ERROR_IO);
-        }
+    if (next_piece(slot, &status)) {
+        submit_or_wait(slot);
         return;
     }
-    if (slot->request.operation == VDEV_BLOCK_WRITE &&
+    if (status == VDEV_OK && slot->request.operation != VDEV_BLOCK_READ &&
         !vdev_virtio_device_has(&backend->device, VIRTIO_BLK_F_FLUSH)) {
         /* A driver that cannot flush is owed stable writes [VIRTIO 1.4 §5.2.6.2]. */
         slot->request.operation = VDEV_BLOCK_FLUSH;
@@ -199,7 +208,7 @@ static void proceed(struct vdev_block_backend_slot *slot, int status)
         submit_or_wait(slot);
         return;
     }
-    finish(slot, VDEV_OK);
+    finish(slot, status);
 }
 
 /* ---- taking from the ring ---- */
@@ -245,7 +254,42 @@ static void locate_data(struct vdev_block_backend_slot *slot, const struct vdev_
     slot->data_length = length;
 }
 
-/* Begin a read, a write or a flush. VDEV_ERROR_FULL: leave the chain in the ring. */
+/* Begin a discard or write zeroes. VDEV_ERROR_FULL: leave the chain in the ring. */
+static int begin_segments(struct vdev_block_backend_slot *slot, const struct vdev_chain *chain,
+                          bool discard)
+{
+    const struct vdev_block_backend *backend = slot->backend;
+    uint32_t length = chain->readable_length - (uint32_t)sizeof(struct virtio_blk_outhdr);
+    unsigned feature = discard ? VIRTIO_BLK_F_DISCARD : VIRTIO_BLK_F_WRITE_ZEROES;
+    int status;
+
+    if (!vdev_virtio_device_has(&backend->device, feature)) {
+        return VDEV_ERROR_UNSUPPORTED;
+    }
+    if (length == 0 || length % sizeof(struct virtio_blk_discard_write_zeroes) != 0 ||
+        length / sizeof(struct virtio_blk_discard_write_zeroes) > VDEV_BLOCK_BACKEND_SEGMENTS ||
+        chain->writable_length != 1 || backend->block->information.read_only) {
+        return VDEV_ERROR_IO;
+    }
+    locate_data(slot, chain, false, length);
+    slot->request.operation = discard ? VDEV_BLOCK_DISCARD : VDEV_BLOCK_WRITE_ZEROES;
+    slot->segments = (uint8_t)(length / sizeof(struct virtio_blk_discard_write_zeroes));
+    slot->segment = 0;
+    if (!vdev_block_backend_next_segment(slot, &status)) {
+        /* Nothing to be done below: an error, or segments of no sectors. */
+        if (status == VDEV_OK) {
+            answer(slot->backend, slot, VIRTIO_BLK_S_OK, 0);
+            return VDEV_ERROR_EMPTY;
+        }
+        return status;
+    }
+    return submit(slot);
+}
+
+/*
+ * Begin a request, but GET_ID. VDEV_ERROR_FULL: leave the chain in the ring; VDEV_ERROR_EMPTY: it
+ * is answered already.
+ */
 static int begin(struct vdev_block_backend_slot *slot, const struct vdev_chain *chain,
                  uint32_t type, uint64_t sector)
 {
@@ -256,9 +300,13 @@ static int begin(struct vdev_block_backend_slot *slot, const struct vdev_chain *
     slot->request.buffer_count = 0;
     slot->data_count = 0;
     slot->data_length = 0;
+    slot->segments = 0;
     if (type == VIRTIO_BLK_T_FLUSH) {
         slot->request.operation = VDEV_BLOCK_FLUSH;
         return submit(slot);
+    }
+    if (type == VIRTIO_BLK_T_DISCARD || type == VIRTIO_BLK_T_WRITE_ZEROES) {
+        return begin_segments(slot, chain, type == VIRTIO_BLK_T_DISCARD);
     }
     /* All of it is checked before any of it is passed on. */
     uint32_t length = read ? chain->writable_length - 1
@@ -297,11 +345,12 @@ static bool handle(void *context, struct vdev_chain *chain)
     int status;
 
     slot->id = chain->id;
-    slot->epoch = vdev_virtio_device_epoch(&backend->device, QUEUE);
+    slot->queue = backend->current;
+    slot->epoch = epoch_of(slot);
     if (chain->writable_length == 0) {
         /* No byte to answer in: all that can be said is that nothing was written. */
         backend->malformed++;
-        give(backend, slot->epoch, chain->id, 0);
+        vdev_virtio_device_give(&backend->device, slot->queue, slot->epoch, chain->id, 0);
         return true;
     }
     const struct vdev_buffer *last =
@@ -319,6 +368,8 @@ static bool handle(void *context, struct vdev_chain *chain)
     case VIRTIO_BLK_T_IN:
     case VIRTIO_BLK_T_OUT:
     case VIRTIO_BLK_T_FLUSH:
+    case VIRTIO_BLK_T_DISCARD:
+    case VIRTIO_BLK_T_WRITE_ZEROES:
         status = begin(slot, chain, type, sector);
         break;
     case VIRTIO_BLK_T_GET_ID:
@@ -339,8 +390,9 @@ static bool handle(void *context, struct vdev_chain *chain)
         backend->held = true;
         return false;
     }
-    answer(backend, slot,
-           status == VDEV_ERROR_UNSUPPORTED ? VIRTIO_BLK_S_UNSUPP : VIRTIO_BLK_S_IOERR, 0);
+    if (status != VDEV_ERROR_EMPTY) {
+        answer_failure(slot, status);
+    }
     return true;
 }
 
@@ -353,7 +405,7 @@ static void resume_waiting(struct vdev_block_backend *backend)
             continue;
         }
         backend->waiting--;
-        if (slot->epoch != vdev_virtio_device_epoch(&backend->device, QUEUE)) {
+        if (slot->epoch != epoch_of(slot)) {
             slot->state = SLOT_FREE; /* the driver took its queue back */
             continue;
         }
@@ -364,39 +416,74 @@ static void resume_waiting(struct vdev_block_backend *backend)
     }
 }
 
-static void work(struct vdev_block_backend *backend)
+/* Take requests from one queue while there are slots and the class below is not full. True: some
+ * may be left. */
+static bool work_through(struct vdev_block_backend *backend, uint16_t queue)
 {
     struct vdev_virtio_device *device = &backend->device;
     /* One more than a full ring, so that emptying it ends in arming it. */
     unsigned budget = device->queue_size_maximum + 1u;
     bool more = true;
 
-    resume_waiting(backend);
-    backend->held = backend->waiting != 0 || backend->stale != 0;
+    backend->current = queue;
     while (more && !backend->held && budget != 0) {
         size_t free_count = backend->slot_count - backend->in_flight;
         if (free_count == 0) {
-            return;
+            break;
         }
         unsigned share = free_count < budget ? (unsigned)free_count : budget;
         backend->next = find_free(backend);
         backend->chain.buffers = backend->next->buffers;
-        more = vdev_virtio_device_run(device, QUEUE, &backend->chain, share, handle, backend);
+        more = vdev_virtio_device_run(device, queue, &backend->chain, share, handle, backend);
         budget -= share;
     }
     /* Left at the bound: a completion resumes it if one is to come, else the device's poll. */
     if (more && !backend->held && backend->in_flight == 0) {
-        vdev_virtio_device_defer(device, QUEUE);
+        vdev_virtio_device_defer(device, queue);
     }
+    return more;
+}
+
+/* In turn, so that no queue keeps the others from the slots. */
+static void work_in_turn(struct vdev_block_backend *backend)
+{
+    uint16_t count = backend->device.queue_count;
+
+    for (uint16_t i = 0; i < count && backend->left != 0 && !backend->held; i++) {
+        if (backend->in_flight == backend->slot_count) {
+            return;
+        }
+        uint16_t queue = backend->turn;
+        backend->turn = (uint16_t)(queue + 1u == count ? 0 : queue + 1u);
+        if ((backend->left >> queue & 1) != 0 && !work_through(backend, queue)) {
+            backend->left &= ~(1ull << queue);
+        }
+    }
+}
+
+/* Something has come into a queue, or a request of it is done. */
+static void work(struct vdev_block_backend *backend, uint16_t queue)
+{
+    if (backend->waiting != 0) {
+        resume_waiting(backend);
+    }
+    backend->held = backend->waiting != 0 || backend->stale != 0;
+    if (backend->device.queue_count == 1) {
+        work_through(backend, 0);
+        return;
+    }
+    backend->left |= 1ull << queue;
+    work_in_turn(backend);
 }
 
 static void complete(struct vdev_block_request *request, int status)
 {
     struct vdev_block_backend_slot *slot = request->owner;
     struct vdev_block_backend *backend = slot->backend;
+    uint16_t queue = slot->queue; /* the slot may be another request's by the end of this */
 
     backend->in_flight--;
-    if (slot->epoch == vdev_virtio_device_epoch(&backend->device, QUEUE)) {
+    if (slot->epoch == epoch_of(slot)) {
         proceed(slot, status);
     } else {
         slot->state = SLOT_FREE;
@@ -405,18 +492,17 @@ static void complete(struct vdev_block_request *request, int status)
         }
     }
     if (vdev_virtio_device_enter(&backend->device)) {
-        work(backend);
+        work(backend, queue);
         vdev_virtio_device_leave(&backend->device);
     }
-    vdev_virtio_device_signal(&backend->device, QUEUE);
+    vdev_virtio_device_signal(&backend->device, queue);
 }
 
 /* ---- what the device core calls ---- */
 
 static void notify(struct vdev_virtio_device *device, uint16_t queue)
 {
-    (void)queue;
-    work(backend_of(device));
+    work(backend_of(device), queue);
 }
 
 static void reset(struct vdev_virtio_device *device)
@@ -431,6 +517,8 @@ static void reset(struct vdev_virtio_device *device)
     backend->waiting = 0;
     backend->held = true;
     backend->stale = backend->in_flight;
+    backend->left = 0;
+    backend->turn = 0;
 }
 
 static const struct vdev_virtio_device_operations operations = {
@@ -439,28 +527,6 @@ static const struct vdev_virtio_device_operations operations = {
 };
 
 /* ---- making one ---- */
-
-static void describe(struct vdev_block_backend *backend)
-{
-    const struct vdev_block_information *information = &backend->block->information;
-    uint64_t size_max = (uint64_t)information->maximum_sectors * VDEV_SECTOR_SIZE;
-    uint32_t seg_max = backend->device.queue_size_maximum - 2u;
-    uint8_t *space = backend->configuration_space;
-
-    if (size_max == 0 || size_max > SIZE_MAX_MOST) {
-        size_max = SIZE_MAX_MOST;
-    } else if (size_max < SIZE_MAX_LEAST) {
-        size_max = SIZE_MAX_LEAST;
-    }
-    if (seg_max > backend->buffers_per_slot - 2) {
-        seg_max = (uint32_t)backend->buffers_per_slot - 2;
-    }
-    virtio_store_le64(space + offsetof(struct virtio_blk_config, capacity), information->sectors);
-    virtio_store_le32(space + offsetof(struct virtio_blk_config, size_max), (uint32_t)size_max);
-    virtio_store_le32(space + offsetof(struct virtio_blk_config, seg_max), seg_max);
-    virtio_store_le32(space + offsetof(struct virtio_blk_config, blk_size),
-                      information->block_size);
-}
 
 static void identify(struct vdev_block_backend *backend, const char *identifier)
 {
@@ -474,28 +540,27 @@ int vdev_block_backend_init(struct vdev_block_backend *backend,
 {
     if (configuration->block == NULL || configuration->slots == NULL ||
         configuration->slot_count == 0 || configuration->buffers == NULL ||
-        configuration->buffers_per_slot < 3 || configuration->queue_size < 4) {
+        configuration->buffers_per_slot < 3 || configuration->queue_size < 4 ||
+        configuration->queue_count > VDEV_BLOCK_BACKEND_QUEUES ||
+        (configuration->queue_count > 1 && configuration->queues == NULL)) {
         return VDEV_ERROR_INVALID;
     }
     const struct vdev_block_information *information = &configuration->block->information;
     memset(backend, 0, sizeof *backend);
-    uint64_t features = 1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_SEG_MAX |
-                        1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH;
-    if (information->read_only) {
-        features |= 1ull << VIRTIO_BLK_F_RO;
-    }
+    bool own = configuration->queues == NULL;
     int status = vdev_virtio_device_init(
-        &backend->device, &(struct vdev_virtio_device_configuration){
-                              .operations = &operations,
-                              .memory = configuration->memory,
-                              .id = VDEV_VIRTIO_ID_BLOCK,
-                              .features = features,
-                              .queues = &backend->queue,
-                              .queue_count = 1,
-                              .queue_size_maximum = configuration->queue_size,
-                              .configuration_space = backend->configuration_space,
-                              .configuration_length = sizeof backend->configuration_space,
-                          });
+        &backend->device,
+        &(struct vdev_virtio_device_configuration){
+            .operations = &operations,
+            .memory = configuration->memory,
+            .id = VDEV_VIRTIO_ID_BLOCK,
+            .features = vdev_block_backend_features(configuration),
+            .queues = own ? &backend->queue : configuration->queues,
+            .queue_count = own || configuration->queue_count == 0 ? 1 : configuration->queue_count,
+            .queue_size_maximum = configuration->queue_size,
+            .configuration_space = backend->configuration_space,
+            .configuration_length = sizeof backend->configuration_space,
+        });
     if (status != VDEV_OK) {
         return status;
     }
@@ -511,7 +576,7 @@ int vdev_block_backend_init(struct vdev_block_backend *backend,
             .buffers = configuration->buffers + i * configuration->buffers_per_slot,
         };
     }
-    describe(backend);
+    vdev_block_backend_describe(backend);
     identify(backend, configuration->identifier != NULL ? configuration->identifier
                                                         : information->identifier);
     return VDEV_OK;
@@ -519,6 +584,6 @@ int vdev_block_backend_init(struct vdev_block_backend *backend,
 
 void vdev_block_backend_resized(struct vdev_block_backend *backend)
 {
-    describe(backend);
+    vdev_block_backend_describe(backend);
     vdev_virtio_device_configuration_changed(&backend->device);
 }
