@@ -5,7 +5,7 @@
  * frame stands its length in 32 bits, big-endian.
  *
  * No offloads: every frame is whole and has its checksums. Frames go out straight from the sender's
- * buffers and are copied twice on their way in. A frame that the client has no room for is kept
+ * buffers, and come in through one of the device's. A frame that the client has no room for is kept
  * (`resume`), and the peer's stream with it. Not here: listening, connecting anew when the
  * connection has ended.
  */
@@ -30,8 +30,9 @@ struct vdev_host_stream_configuration {
     /* After each turn in which the loop had it polled, for whoever defers work; may be NULL. */
     void (*polled)(void *context);
     /*
-     * The connection has ended, with the reason in one line, without its end. Called once; may be
-     * NULL. `link` is down from here on, and `changed` of the client was called.
+     * The connection has ended, with the reason in one line, without its end. Called once, from
+     * inside of poll; may be NULL. `link` is down from here on, and `changed` of the client was
+     * called.
      */
     void (*failed)(void *context, const char *line);
     void *context;

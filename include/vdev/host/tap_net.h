@@ -4,9 +4,9 @@
  * segmentation offloads. What the guest sends arrives in the host's network as if received there,
  * and the other way round.
  *
- * Frames go out straight from the sender's buffers, and are copied once on their way in. A frame
- * that the client has no room for is kept (`resume`); the kernel drops what comes behind it when
- * its own queue is full. Not here: making a bridge or a route, several queues, following the
+ * Frames go out straight from the sender's buffers, and come in through one of the device's. A
+ * frame that the client has no room for is kept (`resume`); the kernel drops what comes behind it
+ * when its own queue is full. Not here: making a bridge or a route, several queues, following the
  * interface's MTU and link.
  */
 #ifndef VDEV_HOST_TAP_NET_H
@@ -37,7 +37,8 @@ struct vdev_host_tap_configuration {
     bool no_offloads; /* take none, and have none from the kernel */
     /* After each turn in which the loop had it polled, for whoever defers work; may be NULL. */
     void (*polled)(void *context);
-    /* The interface is gone for good: one line, without its end. Called once; may be NULL. */
+    /* The interface is gone for good: one line, without its end. Called once, from inside of
+     * poll; may be NULL. */
     void (*failed)(void *context, const char *line);
     void *context;
 };
