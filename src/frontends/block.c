@@ -355,6 +355,9 @@ static int describe(struct vdev_block_frontend *frontend)
 
     uint32_t size_maximum =
         has(frontend, VIRTIO_BLK_F_SIZE_MAX) ? virtio_load_le32(space + 8) : UINT32_MAX;
+    if (size_maximum == 0) {
+        size_maximum = UINT32_MAX; /* qemu-storage-daemon offers the field and leaves it so */
+    }
     uint32_t segments =
         has(frontend, VIRTIO_BLK_F_SEG_MAX) ? virtio_load_le32(space + 12) : UINT32_MAX;
     uint32_t block_size =
