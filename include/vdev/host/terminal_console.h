@@ -9,6 +9,9 @@
  * them. With somebody nothing is dropped: who does not read holds the guest's output back. Input is
  * read as far as the client takes it. Of a socket's clients there is one at a time; others are
  * turned away at once.
+ *
+ * Who hands over a pipe for output ignores SIGPIPE, so that its end is an event and not the
+ * process's.
  */
 #ifndef VDEV_HOST_TERMINAL_CONSOLE_H
 #define VDEV_HOST_TERMINAL_CONSOLE_H
@@ -38,8 +41,8 @@ struct vdev_host_terminal_configuration {
     /*
      * PTY: a symbolic link to make to the slave; one that is there already is replaced if it
      * leads into /dev/pts; may be NULL. SOCKET: where to listen; a socket that is there is replaced
-     * if nobody listens at it; NULL: `input` is a descriptor that listens already. Removed at the
-     * end.
+     * if nobody listens at it; NULL: `input` is a descriptor that listens already. It stays in
+     * place, and what was made is removed at the end.
      */
     const char *path;
     /* DESCRIPTORS: one to read and one to write, which may be the same. They (and SOCKET's) are the
