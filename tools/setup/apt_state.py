@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A private apt state for armhf packages and for sources, below one directory.
+"""A private apt state for packages of one architecture and for sources, below one directory.
 
 It reads the machine's own list of sources and keys and writes nothing outside its directory; it
 installs nothing.
@@ -146,19 +146,25 @@ class AptState:
 
     def download(self, package, destination):
         """Fetches a package and unpacks it below destination; the packed file is not kept."""
+        return self.download_all((package,), destination)[0]
+
+    def download_all(self, packages, destination):
+        """The same for several, which apt fetches at once; the names of their files."""
         self.update()
-        print(f"setup: fetching {package}", flush=True)
-        folder = self._path("packages", package)
+        title = packages[0] if len(packages) == 1 else f"{len(packages)} packages"
+        print(f"setup: fetching {title}", flush=True)
+        folder = self._path("packages", packages[0])
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        result = self._run("apt-get", "download", package, cwd=folder)
+        result = self._run("apt-get", "download", *packages, cwd=folder)
         files = glob.glob(os.path.join(folder, "*.deb"))
-        if result.returncode or not files:
-            self._refuse(package, result)
-        subprocess.run(["dpkg-deb", "-x", files[0], destination], check=True)
-        name = os.path.basename(files[0])
+        if result.returncode or len(files) != len(packages):
+            missing = re.search(r"Unable to locate package (\S+)", result.stdout)
+            self._refuse(missing.group(1) if missing else title, result)
+        for path in files:
+            subprocess.run(["dpkg-deb", "-x", path, destination], check=True)
         shutil.rmtree(folder)
-        return name
+        return [os.path.basename(path) for path in files]
 
     def source(self, package):
         """Fetches and unpacks a source package, Debian's patches applied; returns the unpacked

@@ -101,9 +101,9 @@ def fetch_network_packages(build, apt):
     return root
 
 
-def needed_libraries(program, root):
-    """Paths of the libraries that a program needs below a folder, and those need, by their names;
-    the loader that starts it is one."""
+def needed_libraries(program, root, packages=NETWORK_PACKAGES):
+    """Paths of the libraries that a program needs below a folder, in which those packages are, and
+    those need, by their names; the loader that starts it is one."""
     present = {}
     for folder, _, names in os.walk(root):
         present.update((name, os.path.join(folder, name)) for name in names)
@@ -115,7 +115,7 @@ def needed_libraries(program, root):
         for name in re.findall(r"(?:Shared library: \[|interpreter: \S*/)([^]]+)\]", result.stdout):
             if name not in found:
                 if name not in present:
-                    raise FileNotFoundError(f"no package of {', '.join(NETWORK_PACKAGES)} has {name}")
+                    raise FileNotFoundError(f"no package of {', '.join(packages)} has {name}")
                 found[name] = os.path.realpath(present[name])
                 open_ends.append(found[name])
     return found

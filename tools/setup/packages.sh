@@ -20,6 +20,7 @@ required_packages=(
     gcc-arm-linux-gnueabihf
     libc6-dev-armhf-cross
     qemu-system-arm
+    qemu-system-x86
     python3
     dpkg-dev
 )
