@@ -81,6 +81,11 @@ static int receive(struct vdev_vhost_user_driver *driver, uint32_t request)
                     status == VDEV_ERROR_TIMEOUT ? "no answer in time" : "the connection has ended",
                     status == VDEV_ERROR_TIMEOUT ? VDEV_ERROR_TIMEOUT : VDEV_ERROR_IO);
     }
+    /* Nothing at all, where a piece of the space was asked for, is how a device refuses. */
+    if (request == VDEV_VHOST_USER_GET_CONFIG && message->request == request &&
+        message->size == 0 && message->descriptor_count == 0) {
+        return refuse(driver, request);
+    }
     vdev_vhost_user_reason reason = vdev_vhost_user_check_reply(message, request);
     if (reason != NULL) {
         close_descriptors(driver);
@@ -320,8 +325,10 @@ static int get_inflight(struct vdev_vhost_user_driver *driver)
     if (status != VDEV_OK) {
         return status;
     }
-    if (message->descriptor_count != 1 || message->payload.inflight.length == 0 ||
-        message->payload.inflight.queue_count != driver->configuration.queue_count ||
+    if (message->payload.inflight.length == 0) {
+        return VDEV_OK; /* it has no use for any */
+    }
+    if (message->payload.inflight.queue_count != driver->configuration.queue_count ||
         message->payload.inflight.queue_size != driver->configuration.queue_size_maximum) {
         close_descriptors(driver);
         return lose(driver, VDEV_VHOST_USER_GET_INFLIGHT_FD, "not the memory that was asked for",
@@ -344,7 +351,7 @@ int vdev_vhost_user_driver_tell_inflight(struct vdev_vhost_user_driver *driver)
     }
     if (driver->inflight_descriptor < 0) {
         int status = get_inflight(driver);
-        if (status != VDEV_OK) {
+        if (status != VDEV_OK || driver->inflight_descriptor < 0) {
             return status;
         }
     }
@@ -458,9 +465,6 @@ int vdev_vhost_user_driver_get_space(struct vdev_vhost_user_driver *driver, uint
         ask(driver, VDEV_VHOST_USER_GET_CONFIG, vdev_vhost_user_configuration_size(length));
     if (status != VDEV_OK) {
         return status;
-    }
-    if (driver->message.size == 0) {
-        return refuse(driver, VDEV_VHOST_USER_GET_CONFIG);
     }
     if (driver->message.size != CONFIGURATION_HEADER_BYTES + length ||
         payload->configuration.offset != 0 || payload->configuration.length != length) {
