@@ -24,8 +24,8 @@ struct sandbox_configuration {
     enum sandbox_mode mode;
     /* Whom to become; only root may become another. NULL: `nobody` if root, else who it is. */
     const char *user;
-    /* Folders in which files of the process's own, its sockets, are removed when it ends. All others
-     * stay where they are, if the kernel has Landlock. NULL if there are none. */
+    /* Folders in which files of the process's own, its sockets, are removed when it ends. All
+     * others stay where they are, if the kernel has Landlock. NULL if there are none. */
     const char *const *folders;
     size_t folder_count;
     /* Something is connected to anew after the set-up: UNIX sockets, TCP at one port (0: none). */
@@ -39,16 +39,16 @@ struct sandbox_configuration {
 
 /*
  * Enter, for good. Once, when everything is open, listens and is mapped that will be opened, listen
- * or be mapped by name, by the process's only thread, before it reads anything of a peer's. 0; or -1
- * and *error: an unknown user, one that this process may not become, a folder that is missing, or,
- * with SANDBOX_STRICT, what could not be put in force. The process is then between two states, and
- * should end.
+ * or be mapped by name, by the process's only thread, before it reads anything of a peer's. 0; or
+ * -1 and *error: an unknown user, one that this process may not become, a folder that is missing,
+ * or, with SANDBOX_STRICT, what could not be put in force. The process is then between two states,
+ * and should end.
  *
  * What works afterwards is what src/host/ and the loop do: descriptors that are open or come over a
  * socket are read, written, mapped (never to be executed), waited for and closed; connections are
- * accepted; memfds and eventfds are made. What opens, names or makes anything else fails with EPERM;
- * execve, ptrace and what else nothing here has a use for kill the process. io_uring's rings have to
- * be there before. localtime knows no zone but UTC unless tzset was called before.
+ * accepted; memfds and eventfds are made. What opens, names or makes anything else fails with
+ * EPERM; execve, ptrace and what else nothing here has a use for kill the process. io_uring's rings
+ * have to be there before. localtime knows no zone but UTC unless tzset was called before.
  *
  * With AddressSanitizer there is no filter of system calls, and /proc/self stays the process's own:
  * it needs both when the process ends.
