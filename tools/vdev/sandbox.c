@@ -100,9 +100,7 @@ static int without(const struct sandbox_configuration *configuration,
     if (configuration->mode == SANDBOX_STRICT) {
         return fail(error, "--sandbox=strict: %.220s", missing->text);
     }
-    char line[sizeof missing->text + 16];
-    snprintf(line, sizeof line, "sandbox: %s", missing->text);
-    log_line(configuration, line);
+    log_line(configuration, missing->text);
     return 0;
 }
 
@@ -243,7 +241,7 @@ static int prepare_landlock(const struct sandbox_configuration *configuration,
     }
     if (status == 0 && version < 4) {
         /* Of Landlock what there is: not an error. The filter refuses sockets anyway. */
-        log_line(configuration, "sandbox: the kernel's Landlock knows no network");
+        log_line(configuration, "the kernel's Landlock knows no network");
     } else if (status == 0 && configuration->connects_port != 0) {
         struct port_rule rule = {LANDLOCK_ACCESS_NET_CONNECT_TCP, configuration->connects_port};
         if (syscall(SYS_landlock_add_rule, ruleset, RULE_PORT, &rule, 0) != 0) {
