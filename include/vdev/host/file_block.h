@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A file or a block device of the host as a device of the block class: by io_uring, or, where the
- * kernel has none, by one call after another. The image is locked against other processes.
+ * kernel has none, by one call after another. The image is locked against other processes, in the
+ * way of QEMU's: one who writes has it alone, those who only read share it.
+ *
+ * Requests are begun at the end of the loop's turn, many with one call. It allocates.
  */
 #ifndef VDEV_HOST_FILE_BLOCK_H
 #define VDEV_HOST_FILE_BLOCK_H
@@ -13,12 +16,16 @@ struct vdev_host_file_configuration {
     const char *path;
     struct vdev_host_loop *loop;
     bool read_only;
-    bool direct;            /* O_DIRECT: past the page cache */
+    /* O_DIRECT: past the page cache; requests must then be whole blocks of the block_size. */
+    bool direct;
     bool synchronous;       /* no io_uring, even where there is one */
     unsigned depth;         /* requests in flight at most; 0: 128 */
     const char *identifier; /* NULL: the file's name, as much as fits */
     /* Called after requests were completed from the loop; may be NULL. */
     void (*completed)(void *context);
+    /* A line for a person when requests begin to fail (disk full, ...), once for each reason; may
+     * be NULL. */
+    void (*log)(void *context, const char *line);
     void *context;
 };
 
