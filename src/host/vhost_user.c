@@ -77,9 +77,56 @@ static int create(void *context, uint64_t length)
     return vdev_host_memory_create(length);
 }
 
+/* Send what was put off. One byte into a pipe for many completions, one wake-up of the guest. */
+static void send_calls(struct vdev_host_vhost_user *server)
+{
+    for (size_t i = 0; i < server->call_count; i++) {
+        vdev_host_raise_event(server->calls[i]);
+    }
+    server->call_count = 0;
+}
+
+static void turn_ends(struct vdev_host_deferred *deferred)
+{
+    struct vdev_host_vhost_user *server =
+        (struct vdev_host_vhost_user *)((char *)deferred -
+                                        offsetof(struct vdev_host_vhost_user, deferred));
+
+    server->is_deferred = false;
+    send_calls(server);
+}
+
+static void interrupt(void *context, int descriptor)
+{
+    struct vdev_host_vhost_user *server = context;
+    struct vdev_host_loop *loop = server->configuration.loop;
+
+    for (size_t i = 0; i < server->call_count; i++) {
+        if (server->calls[i] == descriptor) {
+            return;
+        }
+    }
+    if (loop->defer == NULL || server->call_count == VDEV_VHOST_USER_QUEUES) {
+        vdev_host_raise_event(descriptor);
+        return;
+    }
+    server->calls[server->call_count++] = descriptor;
+    if (!server->is_deferred) {
+        server->is_deferred = true;
+        loop->defer(loop, &server->deferred);
+    }
+}
+
 static void close_descriptor(void *context, int descriptor)
 {
-    (void)context;
+    struct vdev_host_vhost_user *server = context;
+
+    for (size_t i = 0; i < server->call_count; i++) {
+        if (server->calls[i] == descriptor) {
+            send_calls(server);
+            break;
+        }
+    }
     close(descriptor);
 }
 
@@ -103,12 +150,6 @@ static void watch(void *context, uint16_t queue, int descriptor)
                 strerror(-status));
         }
     }
-}
-
-static void interrupt(void *context, int descriptor)
-{
-    (void)context;
-    vdev_host_raise_event(descriptor);
 }
 
 static void drain(void *context)
@@ -363,6 +404,7 @@ int vdev_host_vhost_user_init(struct vdev_host_vhost_user *server,
     memset(server, 0, sizeof *server);
     server->configuration = *configuration;
     server->connection.descriptor = -1;
+    server->deferred.run = turn_ends;
     for (size_t i = 0; i < VDEV_VHOST_USER_QUEUES; i++) {
         server->kicks[i] = (struct vdev_host_vhost_user_kick){
             .watch = {.descriptor = -1, .ready = kicked},

@@ -40,7 +40,12 @@ struct vdev_host_vhost_user {
     struct vdev_host_vhost_user_kick kicks[VDEV_VHOST_USER_QUEUES];
     struct vdev_vhost_user_message message; /* as far as it has come */
     uint8_t header[VDEV_VHOST_USER_HEADER_BYTES];
-    size_t received;                    /* bytes of header and payload */
+    size_t received; /* bytes of header and payload */
+    /* Interrupts of this turn of the loop, each once; sent at its end. */
+    struct vdev_host_deferred deferred;
+    int calls[VDEV_VHOST_USER_QUEUES];
+    size_t call_count;
+    bool is_deferred;
     bool broken;                        /* the connection is to be dropped */
     volatile int lost;                  /* 1: a page of the peer's memory disappeared */
     char name[108];                     /* the socket's, for log lines */
@@ -55,7 +60,10 @@ int vdev_host_vhost_user_init(struct vdev_host_vhost_user *server,
                               const struct vdev_host_vhost_user_configuration *configuration,
                               struct vdev_host_error *error);
 
-/* Drop the connection, stop listening, remove the path. */
+/*
+ * Drop the connection, stop listening, remove the path. The structure has to stay until the loop
+ * has run what was deferred, or runs no more.
+ */
 void vdev_host_vhost_user_stop(struct vdev_host_vhost_user *server);
 
 /*
