@@ -7,6 +7,7 @@
  * that is full, costs no turns.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -382,6 +383,21 @@ bool vdev_host_net_port_open(struct vdev_host_net_port *port,
     }
     port->watched = true;
     return true;
+}
+
+void vdev_host_net_port_drain(struct vdev_host_net_port *port, unsigned milliseconds)
+{
+    while (port->first != NULL && !port->inside) {
+        const struct vdev_net_frame *first = port->first;
+        struct pollfd wire = {.fd = port->wire.descriptor, .events = POLLOUT};
+
+        port->blocked = false;
+        poll_port(&port->net);
+        if (port->first == first && poll(&wire, 1, (int)milliseconds) <= 0) {
+            vdev_host_net_port_end(port, "takes no frames any more");
+            conclude(port);
+        }
+    }
 }
 
 void vdev_host_net_port_close(struct vdev_host_net_port *port)

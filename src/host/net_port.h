@@ -87,6 +87,9 @@ bool vdev_host_net_port_open(struct vdev_host_net_port *port,
 void vdev_host_net_port_end(struct vdev_host_net_port *port, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Until no frame of the client's is left; the port ends if the wire takes none for so long. */
+void vdev_host_net_port_drain(struct vdev_host_net_port *port, unsigned milliseconds);
+
 /* Frames complete with VDEV_ERROR_ABSENT, descriptors are closed. */
 void vdev_host_net_port_close(struct vdev_host_net_port *port);
 

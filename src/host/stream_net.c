@@ -177,7 +177,7 @@ static int connect_path(const char *path, struct vdev_host_error *error)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof address.sun_path) {
-        vdev_host_error_set(error, "%s: longer than a socket's path can be", path);
+        vdev_host_error_set(error, "longer than a socket's path can be: %s", path);
         return -1;
     }
     strcpy(address.sun_path, path);
@@ -297,7 +297,9 @@ vdev_host_stream_open(const struct vdev_host_stream_configuration *configuration
                 error)) {
             return stream;
         }
-        close(descriptor);
+        if (configuration->path != NULL || configuration->host_port != NULL) {
+            close(descriptor);
+        }
     }
     free(stream);
     return NULL;
@@ -306,6 +308,11 @@ vdev_host_stream_open(const struct vdev_host_stream_configuration *configuration
 struct vdev_net *vdev_host_stream_net(struct vdev_host_stream *stream)
 {
     return &stream->port.net;
+}
+
+void vdev_host_stream_drain(struct vdev_host_stream *stream, unsigned milliseconds)
+{
+    vdev_host_net_port_drain(&stream->port, milliseconds);
 }
 
 void vdev_host_stream_close(struct vdev_host_stream *stream)

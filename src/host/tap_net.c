@@ -242,7 +242,7 @@ static int open_interface(const char *name, struct vdev_host_error *error)
     struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
 
     if (strlen(name) == 0 || strlen(name) >= sizeof request.ifr_name) {
-        vdev_host_error_set(error, "%s: no name of an interface", name);
+        vdev_host_error_set(error, "no name of an interface: %s", name);
         return -1;
     }
     strcpy(request.ifr_name, name);
@@ -362,7 +362,9 @@ struct vdev_host_tap *vdev_host_tap_open(const struct vdev_host_tap_configuratio
             return tap;
         }
     }
-    close(descriptor);
+    if (configuration->interface != NULL) {
+        close(descriptor);
+    }
     free(tap);
     return NULL;
 }
@@ -375,6 +377,11 @@ struct vdev_net *vdev_host_tap_net(struct vdev_host_tap *tap)
 const char *vdev_host_tap_name(const struct vdev_host_tap *tap)
 {
     return tap->name;
+}
+
+void vdev_host_tap_drain(struct vdev_host_tap *tap, unsigned milliseconds)
+{
+    vdev_host_net_port_drain(&tap->port, milliseconds);
 }
 
 void vdev_host_tap_close(struct vdev_host_tap *tap)

@@ -21,7 +21,8 @@
 struct vdev_host_stream_configuration {
     struct vdev_host_loop *loop;
     /* One of three: a UNIX socket's path; host:port or [host]:port of TCP; or, with both NULL, a
-     * connected descriptor, which is the device's from then on and closed with it. */
+     * connected descriptor, which is closed with
+     * the device, and stays the caller's if open fails. */
     const char *path;
     const char *host_port;
     int descriptor;
@@ -51,6 +52,13 @@ vdev_host_stream_open(const struct vdev_host_stream_configuration *configuration
 
 /* Its face. Valid until closed. The loop polls it as need be; the user may, too. */
 struct vdev_net *vdev_host_stream_net(struct vdev_host_stream *stream);
+
+/*
+ * Wait until all frames that were submitted have completed, because their memory is about to go. If
+ * none goes out for so many milliseconds the rest fails, and the device with it. Not from inside of
+ * poll.
+ */
+void vdev_host_stream_drain(struct vdev_host_stream *stream, unsigned milliseconds);
 
 /*
  * Frames that were not sent yet complete with VDEV_ERROR_ABSENT, from inside. Not to be called from

@@ -26,8 +26,9 @@ struct vdev_host_tap_configuration {
     /*
      * The interface's name: one that exists (`ip tuntap add mode tap user NAME`), or, with
      * CAP_NET_ADMIN, one to be made, which goes with the descriptor. NULL: `descriptor` is one of
-     * /dev/net/tun or /dev/tapN already, without packet information; it is the device's from then
-     * on, and closed with it. If it was opened without vnet headers, no offloads are taken.
+     * /dev/net/tun or /dev/tapN already, without packet information; it is closed with
+     * the device, and stays the caller's if open fails. If it was opened without vnet headers, no
+     * offloads are taken.
      */
     const char *interface;
     int descriptor;
@@ -61,6 +62,13 @@ struct vdev_net *vdev_host_tap_net(struct vdev_host_tap *tap);
 
 /* The interface's name, as the kernel gave it. Valid until closed. */
 const char *vdev_host_tap_name(const struct vdev_host_tap *tap);
+
+/*
+ * Wait until all frames that were submitted have completed, because their memory is about to go. If
+ * none goes out for so many milliseconds the rest fails, and the device with it. Not from inside of
+ * poll.
+ */
+void vdev_host_tap_drain(struct vdev_host_tap *tap, unsigned milliseconds);
 
 /*
  * Frames that were not sent yet complete with VDEV_ERROR_ABSENT, from inside. Not to be called from
