@@ -118,8 +118,8 @@ int vdev_vhost_user_driver_init(struct vdev_vhost_user_driver *driver,
 /*
  * There is a new connection, behind the same operations: tell the device there all that the last
  * one was told. Its queues go on where their used rings end; if both ends have INFLIGHT_SHMFD, it
- * first takes up what was in flight. Without, what the last one had taken out of order may be done
- * twice. The front-end's next poll looks at its rings. From outside of the front-end only.
+ * first takes up what was in flight. Without, that is right only of a device that completes in
+ * order. The front-end's next poll looks at its rings. From outside of the front-end only.
  *
  * Errors as of init; VDEV_ERROR_UNSUPPORTED also: a device that lacks features in use. This may
  * then be tried again with another connection; the front-end hears of nothing until somebody gives
