@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -421,6 +422,8 @@ static void serve(void)
     int passed = pass(ends, memory);
     struct stat status;
     NEED(fstat(passed, &status) == 0 && status.st_size == 1 << 16);
+    struct statfs about;
+    NEED(fstatfs(passed, &about) == 0);
     char *mapped = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED, passed, 0);
     NEED(mapped != MAP_FAILED);
     mapped[0] = 'a';
@@ -486,6 +489,8 @@ static void accept_one(void)
     socklen_t length = sizeof peer;
     NEED(getsockopt(accepted, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0);
     NEED(send(client, "x", 1, MSG_NOSIGNAL) == 1 && close(client) == 0);
+    struct stat status;
+    NEED(lstat(address.path, &status) == 0 && S_ISSOCK(status.st_mode));
     NEED(unlink(address.path) == 0);
     if (!said_no_landlock) {
         NEED_REFUSED(unlink("/tmp/vdev-sandbox-elsewhere"), EACCES);

@@ -7,7 +7,9 @@
  * pass by a filter of system calls, but not by Landlock; Landlock leaves sockets other than TCP's
  * alone, the filter does not.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "sandbox_parts.h"
 
 #include <errno.h>

@@ -5,7 +5,9 @@
  * call and fall back to an old one in the midst of a guest's work. What no library tries, and an
  * intruder would, kills.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "sandbox_parts.h"
 
 #include <errno.h>
@@ -56,6 +58,7 @@ static const int allowed[] = {
     SCMP_SYS(ftruncate),
     SCMP_SYS(fadvise64),
     SCMP_SYS(fstat),
+    SCMP_SYS(fstatfs),
     SCMP_SYS(flock),
     SCMP_SYS(close),
     SCMP_SYS(dup),
@@ -241,8 +244,14 @@ static int add_configured(scmp_filter_ctx filter, const struct sandbox_configura
 {
     int failed = 0;
     if (configuration->folder_count > 0) {
-        const int removing[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
+        const int removing[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat)};
         failed = add_all(filter, SCMP_ACT_ALLOW, removing, sizeof removing / sizeof removing[0]);
+        /* Is it still its own? lstat, as some libraries have it. */
+        if (failed == 0) {
+            failed = seccomp_rule_add(
+                filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+                SCMP_A3(SCMP_CMP_MASKED_EQ, AT_SYMLINK_NOFOLLOW, AT_SYMLINK_NOFOLLOW));
+        }
     }
     if (failed == 0 && configuration->connects_local) {
         failed = add_number(filter, SCMP_SYS(socket), 0, AF_UNIX);
