@@ -5,8 +5,6 @@
  */
 #include "ring/split_inflight.h"
 
-#include <stdatomic.h>
-
 #include "ring/split.h"
 
 _Static_assert(sizeof(struct ring_inflight_entry) == 16 &&
@@ -27,38 +25,6 @@ size_t vdev_device_queue_inflight_bytes(uint16_t size)
     return (bytes + RING_INFLIGHT_ALIGNMENT - 1) & ~(size_t)(RING_INFLIGHT_ALIGNMENT - 1);
 }
 
-/* ---- the only accessors; the byte order is the machine's, unlike the ring's ---- */
-
-static inline uint8_t load8(const uint8_t *shared)
-{
-    return *(const volatile uint8_t *)shared;
-}
-
-static inline uint16_t load16(const uint16_t *shared)
-{
-    return *(const volatile uint16_t *)shared;
-}
-
-static inline uint64_t load64(const uint64_t *shared)
-{
-    return *(const volatile uint64_t *)shared;
-}
-
-static inline void store8(uint8_t *shared, uint8_t value)
-{
-    *(volatile uint8_t *)shared = value;
-}
-
-static inline void store16(uint16_t *shared, uint16_t value)
-{
-    *(volatile uint16_t *)shared = value;
-}
-
-static inline void store64(uint64_t *shared, uint64_t value)
-{
-    *(volatile uint64_t *)shared = value;
-}
-
 /* ---- the list of what is to be taken again ---- */
 
 struct list {
@@ -71,7 +37,7 @@ static inline uint16_t next_of(const struct vdev_device_queue *queue, uint16_t h
 {
     const struct ring_inflight *notes = queue->inflight;
 
-    return load16(&notes->desc[head].next) & (uint16_t)(queue->size - 1u);
+    return notes_load16(&notes->desc[head].next) & (uint16_t)(queue->size - 1u);
 }
 
 static struct list merge(const struct vdev_device_queue *queue, struct list a, struct list b)
@@ -81,8 +47,9 @@ static struct list merge(const struct vdev_device_queue *queue, struct list a, s
     uint16_t last = 0;
 
     for (uint16_t done = 0; done != all.count; done++) {
-        bool of_a = b.count == 0 || (a.count != 0 && load64(&notes->desc[a.first].counter) <=
-                                                         load64(&notes->desc[b.first].counter));
+        bool of_a =
+            b.count == 0 || (a.count != 0 && notes_load64(&notes->desc[a.first].counter) <=
+                                                 notes_load64(&notes->desc[b.first].counter));
         struct list *from = of_a ? &a : &b;
         uint16_t head = from->first;
 
@@ -91,7 +58,7 @@ static struct list merge(const struct vdev_device_queue *queue, struct list a, s
         if (done == 0) {
             all.first = head;
         } else {
-            store16(&notes->desc[last].next, head);
+            notes_store16(&notes->desc[last].next, head);
         }
         last = head;
     }
@@ -109,10 +76,10 @@ static struct list sort(struct vdev_device_queue *queue)
 
     queue->inflight_counter = 0;
     for (uint32_t head = 0; head != queue->size; head++) {
-        if (load8(&notes->desc[head].inflight) == 0) {
+        if (notes_load8(&notes->desc[head].inflight) == 0) {
             continue;
         }
-        uint64_t counter = load64(&notes->desc[head].counter);
+        uint64_t counter = notes_load64(&notes->desc[head].counter);
         if (counter >= queue->inflight_counter) {
             queue->inflight_counter = counter + 1;
         }
@@ -137,7 +104,7 @@ uint16_t ring_inflight_retake(struct vdev_device_queue *queue)
 
     /* Behind us, the list runs the other way, for those that go back to it. */
     queue->retake_first = next_of(queue, head);
-    store16(&notes->desc[head].next, queue->retaken_last);
+    notes_store16(&notes->desc[head].next, queue->retaken_last);
     queue->retaken_last = head;
     queue->retake_count--;
     queue->retaken_count++;
@@ -150,7 +117,7 @@ void ring_inflight_return(struct vdev_device_queue *queue)
     uint16_t head = queue->retaken_last;
 
     queue->retaken_last = next_of(queue, head);
-    store16(&notes->desc[head].next, queue->retake_first);
+    notes_store16(&notes->desc[head].next, queue->retake_first);
     queue->retake_first = head;
     queue->retake_count++;
     queue->retaken_count--;
@@ -163,30 +130,30 @@ static void make_new(struct vdev_device_queue *queue)
     struct ring_inflight *notes = queue->inflight;
 
     /* The version last: until then it is as new as before. */
-    store16(&notes->version, 0);
-    store64(&notes->features, 0);
+    notes_store16(&notes->version, 0);
+    notes_store64(&notes->features, 0);
     for (uint32_t head = 0; head != queue->size; head++) {
-        store8(&notes->desc[head].inflight, 0);
-        store16(&notes->desc[head].next, 0);
-        store64(&notes->desc[head].counter, 0);
+        notes_store8(&notes->desc[head].inflight, 0);
+        notes_store16(&notes->desc[head].next, 0);
+        notes_store64(&notes->desc[head].counter, 0);
     }
-    store16(&notes->desc_num, queue->size);
-    store16(&notes->last_batch_head, 0);
-    store16(&notes->used_idx, queue->next_used);
-    store16(&notes->version, RING_INFLIGHT_VERSION);
+    notes_store16(&notes->desc_num, queue->size);
+    notes_store16(&notes->last_batch_head, 0);
+    notes_store16(&notes->used_idx, queue->next_used);
+    notes_store16(&notes->version, RING_INFLIGHT_VERSION);
 }
 
 /* The driver has seen the last batch; what it consists of may still be noted as in flight. */
 static void settle_last(struct vdev_device_queue *queue, uint16_t batch)
 {
     struct ring_inflight *notes = queue->inflight;
-    uint16_t head = load16(&notes->last_batch_head);
+    uint16_t head = notes_load16(&notes->last_batch_head);
 
     for (; batch != 0 && head < queue->size; batch--) {
-        store8(&notes->desc[head].inflight, 0);
-        head = load16(&notes->desc[head].next);
+        notes_store8(&notes->desc[head].inflight, 0);
+        head = notes_load16(&notes->desc[head].next);
     }
-    store16(&notes->used_idx, queue->next_used);
+    notes_store16(&notes->used_idx, queue->next_used);
 }
 
 void ring_inflight_recover(struct vdev_device_queue *queue)
@@ -196,9 +163,10 @@ void ring_inflight_recover(struct vdev_device_queue *queue)
 
     queue->next_used = ring_load_acquire(&used->idx);
     queue->signalled = queue->next_used;
-    uint16_t batch = (uint16_t)(queue->next_used - load16(&notes->used_idx));
-    if (load16(&notes->version) != RING_INFLIGHT_VERSION || load64(&notes->features) != 0 ||
-        load16(&notes->desc_num) != queue->size || batch > queue->size) {
+    uint16_t batch = (uint16_t)(queue->next_used - notes_load16(&notes->used_idx));
+    if (notes_load16(&notes->version) != RING_INFLIGHT_VERSION ||
+        notes_load64(&notes->features) != 0 || notes_load16(&notes->desc_num) != queue->size ||
+        batch > queue->size) {
         make_new(queue);
     } else {
         if (batch != 0) {
@@ -218,23 +186,23 @@ void ring_inflight_take(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
-    store64(&notes->desc[head].counter, queue->inflight_counter++);
-    store8(&notes->desc[head].inflight, 1);
+    notes_store64(&notes->desc[head].counter, queue->inflight_counter++);
+    notes_store8(&notes->desc[head].inflight, 1);
 }
 
 void ring_inflight_untake(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
-    store8(&notes->desc[head].inflight, 0);
+    notes_store8(&notes->desc[head].inflight, 0);
 }
 
 void ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
-    store16(&notes->desc[head].next, load16(&notes->last_batch_head));
-    store16(&notes->last_batch_head, head);
+    notes_store16(&notes->desc[head].next, notes_load16(&notes->last_batch_head));
+    notes_store16(&notes->last_batch_head, head);
 }
 
 void ring_inflight_settle(struct vdev_device_queue *queue, const struct vdev_used_chain *chains,
@@ -243,7 +211,7 @@ void ring_inflight_settle(struct vdev_device_queue *queue, const struct vdev_use
     struct ring_inflight *notes = queue->inflight;
 
     for (size_t i = 0; i < count; i++) {
-        store8(&notes->desc[chains[i].id].inflight, 0);
+        notes_store8(&notes->desc[chains[i].id].inflight, 0);
     }
-    store16(&notes->used_idx, queue->next_used);
+    notes_store16(&notes->used_idx, queue->next_used);
 }

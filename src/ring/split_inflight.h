@@ -36,6 +36,37 @@ struct ring_inflight {
 #define RING_INFLIGHT_VERSION   1u
 #define RING_INFLIGHT_ALIGNMENT 64u
 
+/* The only accessors; the byte order is the machine's, unlike the ring's. */
+static inline uint8_t notes_load8(const uint8_t *shared)
+{
+    return *(const volatile uint8_t *)shared;
+}
+
+static inline uint16_t notes_load16(const uint16_t *shared)
+{
+    return *(const volatile uint16_t *)shared;
+}
+
+static inline uint64_t notes_load64(const uint64_t *shared)
+{
+    return *(const volatile uint64_t *)shared;
+}
+
+static inline void notes_store8(uint8_t *shared, uint8_t value)
+{
+    *(volatile uint8_t *)shared = value;
+}
+
+static inline void notes_store16(uint16_t *shared, uint16_t value)
+{
+    *(volatile uint16_t *)shared = value;
+}
+
+static inline void notes_store64(uint64_t *shared, uint64_t value)
+{
+    *(volatile uint64_t *)shared = value;
+}
+
 /*
  * At the start of a queue whose ring is resolved. Sets where it goes on, and lists what is to be
  * taken again, ordered by counter. The list needs no memory of its own: it runs through `next`,
