@@ -158,6 +158,7 @@ enum vm_state {
     VM_WAITING, /* for an interrupt */
     VM_BLOCKED, /* for an answer from another machine */
     VM_STOPPED,
+    VM_NEW, /* driver VMs come first: front-ends need them to answer */
 };
 
 /* What a trap looks at comes first, close together. */

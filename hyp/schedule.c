@@ -226,6 +226,9 @@ void schedule_nested(void)
 {
     struct registers registers;
 
+    if (nested) {
+        return; /* a machine runs, and the clock is looked at for it */
+    }
     rang = false;
     nested = true;
     if (__builtin_setjmp(nest) == 0) {
@@ -250,12 +253,15 @@ void schedule_start(void)
         if (vm_count > 1) {
             vms[i].context.hcr |= HCR_TWI;
         }
-        vms[i].state = vms[i].driver ? VM_READY : VM_BLOCKED;
+        vms[i].state = vms[i].driver ? VM_READY : VM_NEW;
     }
     link_start();
     for (unsigned i = 0; i < vm_count; i++) {
-        schedule_unblock(&vms[i]);
+        if (vms[i].state == VM_NEW) {
+            vms[i].state = VM_READY;
+        }
     }
+    again();
     switch_to(next_machine(), &registers);
     if (vm_count > 1) {
         set_alarm();

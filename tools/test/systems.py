@@ -263,6 +263,46 @@ def shell(tests, build, progress, name):
     )
 
 
+def mixture(tests, build, progress):
+    """Two guests at once, each with its range of one card, by one driver VM."""
+    name, answers = "mixture", []
+    with Boot(example(name), build, name) as boot:
+        try:
+            for reader, disk in zip(boot.consoles, ("vda", "mmcblk0")):
+                reader.until(PROMPT)
+                for line in (
+                    f"cat /sys/block/{disk}/size; dd if=/dev/{disk} bs=64k count=4 skip=16 2>/dev/null | sha256sum",
+                    f"dd if=/dev/urandom of=/dev/{disk} bs=64k count=4 seek=32 oflag=direct 2>/dev/null; echo wrote $?",
+                ):
+                    reader.socket.sendall(line.encode() + b"\r")
+                    answers.append(reader.until(PROMPT))
+            boot.consoles[0].socket.sendall(b"ping -c 3 10.0.2.2\r")
+            pings = boot.consoles[0].until(PROMPT)
+            for reader in boot.consoles:
+                reader.socket.sendall(b"exit\r")
+            boot.end()
+        except (console.ConsoleError, OSError, SystemError) as error:
+            tests.check(f"{name}: both guests do their work", False, f"{error}\n{boot.details()}")
+            return
+        with open(os.path.join(build, "system", name, "disk.img"), "rb") as card:
+            written = [index for index in range(1, 32) if _changed(card, index)]
+    progress(f"{name}: two shells came and went")
+    for number, (guest, range_at) in enumerate((("para", 0), ("pure", 16))):
+        seen, wrote = answers[2 * number : 2 * number + 2]
+        data = hashlib.shake_128(b"vdev disk %d" % (range_at + 1)).digest(workload.MIB)[: 256 << 10]
+        tests.check(f"{name}, {guest}: the disk has the size of its range", "32768" in seen, seen)
+        tests.check(f"{name}, {guest}: reads its own range", hashlib.sha256(data).hexdigest() in seen, seen)
+        tests.check(f"{name}, {guest}: writes", "wrote 0" in wrote, wrote)
+    tests.check(f"{name}: the first guest's pings are answered", "3 packets received" in pings, pings)
+    tests.check(f"{name}: each has written to its own range", written == [2, 18], written)
+
+
+def _changed(card, index):
+    """Is this MiB of workload.make_disk's not as it was?"""
+    card.seek(index * workload.MIB)
+    return card.read(workload.MIB) != hashlib.shake_128(b"vdev disk %d" % index).digest(workload.MIB)
+
+
 # ---- descriptions that are wrong ----
 
 
@@ -411,7 +451,7 @@ def run(tests, build, progress, refuses):
     command_line(tests, build, refuses)
     refused(tests, build)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        running = [pool.submit(each, tests, build, progress) for each in (two_guests, urgent_guest)]
+        running = [pool.submit(each, tests, build, progress) for each in (two_guests, urgent_guest, mixture)]
         for name in ("one-linux-pure", "driver-vm", "driver-vms"):
             running.append(pool.submit(shell, tests, build, progress, name))
         for each in running:
