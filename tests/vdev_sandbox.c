@@ -472,7 +472,11 @@ static void accept_one(void)
     snprintf(address.path, sizeof address.path, "%s/listening", folder);
     int listening = socket(AF_UNIX, SOCK_STREAM, 0);
     int client = socket(AF_UNIX, SOCK_STREAM, 0);
+    char link[64];
+    snprintf(link, sizeof link, "%s/link", folder);
     unlink(address.path);
+    unlink(link);
+    NEED(symlink("target", link) == 0);
     NEED(bind(listening, (struct sockaddr *)&address, sizeof address) == 0);
     NEED(listen(listening, 1) == 0);
     NEED(connect(client, (struct sockaddr *)&address, sizeof address) == 0);
@@ -492,6 +496,9 @@ static void accept_one(void)
     struct stat status;
     NEED(lstat(address.path, &status) == 0 && S_ISSOCK(status.st_mode));
     NEED(unlink(address.path) == 0);
+    char target[6];
+    NEED(readlink(link, target, sizeof target) == 6 && memcmp(target, "target", 6) == 0);
+    NEED(unlink(link) == 0);
     if (!said_no_landlock) {
         NEED_REFUSED(unlink("/tmp/vdev-sandbox-elsewhere"), EACCES);
     }

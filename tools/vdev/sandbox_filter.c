@@ -244,9 +244,10 @@ static int add_configured(scmp_filter_ctx filter, const struct sandbox_configura
 {
     int failed = 0;
     if (configuration->folder_count > 0) {
-        const int removing[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat)};
+        const int removing[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(lstat),
+                                SCMP_SYS(readlink), SCMP_SYS(readlinkat)};
         failed = add_all(filter, SCMP_ACT_ALLOW, removing, sizeof removing / sizeof removing[0]);
-        /* Is it still its own? lstat, as some libraries have it. */
+        /* Whether it is still its own, it looks before: lstat, as some libraries have it. */
         if (failed == 0) {
             failed = seccomp_rule_add(
                 filter, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
