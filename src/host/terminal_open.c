@@ -23,7 +23,7 @@
 
 static int fail(struct vdev_host_error *error, const char *what)
 {
-    vdev_host_error_set(error, "%s: %s", what, strerror(errno));
+    vdev_host_error_set(error, "%.180s: %s", what, strerror(errno));
     return -1;
 }
 
@@ -303,8 +303,21 @@ static int open_kind(struct vdev_host_terminal *terminal, struct vdev_host_error
     }
 }
 
-/* Put back and close all that there is. */
-static void put_back(struct vdev_host_terminal *terminal)
+/* Forget a descriptor that the caller gave to a terminal of this kind. */
+static void let_go(struct vdev_host_watch *watch, const struct vdev_host_terminal *terminal,
+                   enum vdev_host_terminal_kind kind)
+{
+    const struct vdev_host_terminal_configuration *configuration = &terminal->configuration;
+
+    if (configuration->kind == kind &&
+        (watch->descriptor == configuration->input ||
+         (kind == VDEV_HOST_TERMINAL_DESCRIPTORS && watch->descriptor == configuration->output))) {
+        watch->descriptor = -1;
+    }
+}
+
+/* Put back and close all that there is, or all but what was handed in. */
+static void put_back(struct vdev_host_terminal *terminal, bool with_inherited)
 {
     const char *path = terminal->configuration.path;
     char target[sizeof terminal->slave];
@@ -329,6 +342,11 @@ static void put_back(struct vdev_host_terminal *terminal)
     } else if (terminal->linked && lstat(path, &now) == 0 && now.st_dev == terminal->bound.st_dev &&
                now.st_ino == terminal->bound.st_ino) {
         unlink(path);
+    }
+    if (!with_inherited) {
+        let_go(&terminal->input, terminal, VDEV_HOST_TERMINAL_DESCRIPTORS);
+        let_go(&terminal->output, terminal, VDEV_HOST_TERMINAL_DESCRIPTORS);
+        let_go(&terminal->arrivals, terminal, VDEV_HOST_TERMINAL_SOCKET);
     }
     close_one(&terminal->input);
     close_one(&terminal->output);
@@ -359,7 +377,7 @@ vdev_host_terminal_open(const struct vdev_host_terminal_configuration *configura
         }
         vdev_host_error_set(error, "cannot be waited for: %s", strerror(-status));
     }
-    put_back(terminal);
+    put_back(terminal, false);
     free(terminal);
     return NULL;
 }
@@ -379,7 +397,7 @@ void vdev_host_terminal_close(struct vdev_host_terminal *terminal)
 {
     if (terminal != NULL) {
         vdev_host_terminal_flush(terminal);
-        put_back(terminal);
+        put_back(terminal, true);
         free(terminal);
     }
 }

@@ -45,8 +45,8 @@ struct vdev_host_terminal_configuration {
      * place, and what was made is removed at the end.
      */
     const char *path;
-    /* DESCRIPTORS: one to read and one to write, which may be the same. They (and SOCKET's) are the
-     * terminal's from then on, and closed with it. */
+    /* DESCRIPTORS: one to read and one to write, which may be the same. They (and SOCKET's) are
+     * closed with the terminal, and stay the caller's if open fails. */
     int input;
     int output;
     bool signals; /* STDIO: ^C and the like still are the process's, not the guest's */
