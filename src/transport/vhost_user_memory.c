@@ -98,27 +98,17 @@ static void make_map(struct vdev_vhost_user_device *session)
     session->memory->count = session->slot_count;
 }
 
-static bool is_among(const struct vdev_vhost_user_slot *slot,
-                     const struct vdev_vhost_user_slot *slots, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (slots[i].mapped == slot->mapped) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* From one set of slots to another, both mapped: rings that run go on where they were. */
+/*
+ * From one set of slots to another, mapped all: rings that run go on where they were. `removed` are
+ * of the former set.
+ */
 static void change(struct vdev_vhost_user_device *session, const struct vdev_vhost_user_slot *slots,
-                   size_t count)
+                   size_t count, const struct vdev_vhost_user_slot *removed, size_t removed_count)
 {
     uint64_t stopped = vdev_vhost_user_stop_rings(session, VHOST_USER_ALL_RINGS);
 
-    for (size_t i = 0; i < session->slot_count; i++) {
-        if (!is_among(&session->slots[i], slots, count)) {
-            unmap(session, &session->slots[i]);
-        }
+    for (size_t i = 0; i < removed_count; i++) {
+        unmap(session, &removed[i]);
     }
     memcpy(session->slots, slots, count * sizeof *slots);
     session->slot_count = count;
@@ -147,7 +137,7 @@ vdev_vhost_user_reason vdev_vhost_user_set_memory_table(struct vdev_vhost_user_e
         }
         return reason;
     }
-    change(session, slots, count);
+    change(session, slots, count, session->slots, session->slot_count);
     return NULL;
 }
 
@@ -166,7 +156,7 @@ vdev_vhost_user_reason vdev_vhost_user_add_region(struct vdev_vhost_user_exchang
     if (reason != NULL) {
         return reason;
     }
-    change(session, slots, count + 1);
+    change(session, slots, count + 1, NULL, 0);
     return NULL;
 }
 
@@ -175,20 +165,23 @@ vdev_vhost_user_reason vdev_vhost_user_remove_region(struct vdev_vhost_user_exch
     const struct vdev_vhost_user_region *region = &exchange->message->payload.region.region;
     struct vdev_vhost_user_device *session = exchange->session;
     struct vdev_vhost_user_slot slots[VDEV_VHOST_USER_MEM_SLOTS];
+    struct vdev_vhost_user_slot removed;
     size_t count = 0;
 
     /* [REM_MEM_REG] By both addresses and length; the offset is not looked at. */
     for (size_t i = 0; i < session->slot_count; i++) {
         const struct vdev_vhost_user_region *other = &session->slots[i].region;
-        if (other->guest_address != region->guest_address ||
-            other->user_address != region->user_address || other->length != region->length) {
+        if (other->guest_address == region->guest_address &&
+            other->user_address == region->user_address && other->length == region->length) {
+            removed = session->slots[i];
+        } else {
             slots[count++] = session->slots[i];
         }
     }
     if (count == session->slot_count) {
         return "of a region that there is not";
     }
-    change(session, slots, count);
+    change(session, slots, count, &removed, 1);
     return NULL;
 }
 
