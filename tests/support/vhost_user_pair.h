@@ -21,8 +21,9 @@
 #define PAIR_SIZE   64u
 #define PAIR_BYTES  (1u << 20)
 #define PAIR_GUEST  0x40000000ull
-#define PAIR_FILES  400u /* the numbers of descriptors: of memory files from 0 on, the first ours  \
-                          */
+#define PAIR_FILES                                                                                 \
+    400u /* the numbers of descriptors: of memory files from 0 on, the first ours                  \
+          */
 #define PAIR_KICK 500
 #define PAIR_CALL 600
 
@@ -106,8 +107,11 @@ static inline int pair_create(void *context, uint64_t length)
 {
     (void)context;
     ck_assert_uint_lt(pair.file_count, PAIR_FILES);
+    /* As a file is mapped: in pages. */
+    size_t pages = (size_t)(length + 4095) / 4096 * 4096;
     pair.files[pair.file_count] =
-        (struct pair_file){.bytes = calloc(1, length), .length = length, .device = 1};
+        (struct pair_file){.bytes = aligned_alloc(4096, pages), .length = length, .device = 1};
+    memset(pair.files[pair.file_count].bytes, 0, pages);
     return (int)pair.file_count++;
 }
 
