@@ -29,6 +29,8 @@ ENDURED = ("--size=8m", "--bs=4k")
 ENDURING = 4
 KILLS = 100
 RECONNECT = 20
+# Nanoseconds of work between two kills: some thousand requests.
+MOST_WORK = 20e6
 # What the guest copies to its disk, and where it is then.
 COPIED = ("usr/lib/x86_64-linux-gnu/ceph/libceph-common.so.2", "/files/libceph-common.so.2")
 
@@ -149,28 +151,37 @@ def block_qemu(tests, place):
     block(tests, "QEMU, block", place, guest)
 
 
-def connected(server):
-    """Waits until a client has given the server its memory; false: in RECONNECT seconds, none has."""
-    deadline = time.monotonic() + RECONNECT
+def worked(server):
+    """Nanoseconds that the server has had of a processor."""
+    with open(f"/proc/{server.process.pid}/schedstat") as file:
+        return int(file.read().split()[0])
+
+
+def serves(server, work):
+    """Waits until a client has given the server its memory, and has then had it work for so many
+    nanoseconds; false: in RECONNECT seconds, none has."""
+    deadline, start = time.monotonic() + RECONNECT, None
     while time.monotonic() < deadline:
-        with open(f"/proc/{server.process.pid}/maps") as maps:
-            if "/memfd:" in maps.read():
-                return True
-        time.sleep(0.005)
+        if start is None:
+            with open(f"/proc/{server.process.pid}/maps") as maps:
+                if "/memfd:" in maps.read():
+                    start = worked(server)
+        elif worked(server) >= start + work:
+            return True
+        time.sleep(0.002)
     return False
 
 
 def kill_again_and_again(server, kills, seed):
-    """Returns how often it has been killed, each time while it served; the moments depend on the
-    seed."""
+    """Returns how often it has been killed, each time in the midst of work. How much it has done by
+    then depends on the seed alone."""
     moments = random.Random(seed)
     for count in range(kills):
-        if not connected(server):
+        if not serves(server, moments.uniform(0, MOST_WORK)):
             return count
-        time.sleep(moments.uniform(0, 0.4))
         server.kill()
         server.begin_again()
-    return kills if connected(server) else kills - 1
+    return kills if serves(server, 0) else kills - 1
 
 
 def reconnect(tests, place):
