@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -36,7 +37,14 @@ static void wake(struct vdev_host_net_port *port)
 {
     uint64_t one = 1;
 
-    if (!port->woken && !port->inside) {
+    if (port->woken || port->inside) {
+        return;
+    }
+    if (port->loop->defer != NULL) {
+        port->woken = true;
+        port->turn->pending = true;
+        port->loop->defer(port->loop, &port->turn->deferred);
+    } else {
         /* It cannot fail: the counter is at most 1. */
         port->woken = write(port->wake.descriptor, &one, sizeof one) == (ssize_t)sizeof one;
     }
@@ -315,6 +323,19 @@ static void on_wake(struct vdev_host_watch *watch)
     work(port);
 }
 
+static void on_turn(struct vdev_host_deferred *deferred)
+{
+    struct vdev_host_net_turn *turn = (struct vdev_host_net_turn *)deferred;
+
+    turn->pending = false;
+    if (turn->port == NULL) {
+        free(turn);
+        return;
+    }
+    turn->port->woken = false;
+    work(turn->port);
+}
+
 static const struct vdev_net_operations net_operations = {
     .submit = submit,
     .poll = poll_port,
@@ -331,6 +352,44 @@ static void choose_address(uint8_t *to, const uint8_t *from)
             to[5] = 1;
         }
         to[0] = (uint8_t)((to[0] & 0xfcu) | 0x02u);
+    }
+}
+
+static bool prepare_wake(struct vdev_host_net_port *port, struct vdev_host_error *error)
+{
+    port->wake = (struct vdev_host_watch){.descriptor = -1, .reads = true, .ready = on_wake};
+    port->turn = malloc(sizeof *port->turn);
+    if (port->turn == NULL) {
+        vdev_host_error_set(error, "no memory");
+        return false;
+    }
+    *port->turn = (struct vdev_host_net_turn){.deferred.run = on_turn, .port = port};
+    if (port->loop->defer != NULL) {
+        return true;
+    }
+    port->wake.descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int status = port->wake.descriptor < 0 ? -errno : port->loop->watch(port->loop, &port->wake);
+    if (status != 0) {
+        vdev_host_error_set(error, "no event to wait for: %s", strerror(-status));
+        if (port->wake.descriptor >= 0) {
+            close(port->wake.descriptor);
+        }
+        free(port->turn);
+        return false;
+    }
+    return true;
+}
+
+static void forget_wake(struct vdev_host_net_port *port)
+{
+    if (port->wake.descriptor >= 0) {
+        port->loop->unwatch(port->loop, &port->wake);
+        close(port->wake.descriptor);
+    }
+    if (port->turn->pending) {
+        port->turn->port = NULL; /* freed when it is called */
+    } else {
+        free(port->turn);
     }
 }
 
@@ -363,21 +422,12 @@ bool vdev_host_net_port_open(struct vdev_host_net_port *port,
     choose_address(port->net.address, configuration->address);
     port->wire = (struct vdev_host_watch){
         .descriptor = configuration->descriptor, .reads = true, .ready = on_wire};
-    port->wake = (struct vdev_host_watch){
-        .descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .reads = true, .ready = on_wake};
-    if (port->wake.descriptor < 0) {
-        vdev_host_error_set(error, "no eventfd: %s", strerror(errno));
+    if (!prepare_wake(port, error)) {
         return false;
     }
-    int status = loop->watch(loop, &port->wake);
-    if (status == 0) {
-        status = loop->watch(loop, &port->wire);
-        if (status != 0) {
-            loop->unwatch(loop, &port->wake);
-        }
-    }
+    int status = loop->watch(loop, &port->wire);
     if (status != 0) {
-        close(port->wake.descriptor);
+        forget_wake(port);
         vdev_host_error_set(error, "cannot be waited for: %s", strerror(-status));
         return false;
     }
@@ -405,8 +455,7 @@ void vdev_host_net_port_close(struct vdev_host_net_port *port)
     port->ended = true;
     port->inside = true;
     watch_as_needed(port);
-    port->loop->unwatch(port->loop, &port->wake);
     fail_all(port);
-    close(port->wake.descriptor);
+    forget_wake(port);
     close(port->wire.descriptor);
 }

@@ -37,17 +37,26 @@ struct vdev_host_net_port_operations {
     void (*accepts)(struct vdev_host_net_port *port, uint32_t accepts);
 };
 
+/* Memory of its own: the loop may still have it when the port is closed. */
+struct vdev_host_net_turn {
+    struct vdev_host_deferred deferred; /* first */
+    struct vdev_host_net_port *port;    /* NULL: closed */
+    bool pending;
+};
+
 struct vdev_host_net_port {
     struct vdev_net net;
     const struct vdev_host_net_port_operations *operations;
     struct vdev_host_loop *loop;
     struct vdev_host_watch wire;
     /*
-     * An eventfd that is written when there is something to do and nobody is polling: `submit` must
-     * not complete, and a TAP that is down never says that it can be written.
+     * Asked for when there is something to do and nobody is polling: `submit` must not complete,
+     * and a TAP that is down never says that it can be written. The end of the loop's turn; of a
+     * loop that does not tell, an eventfd.
      */
-    struct vdev_host_watch wake;
-    bool watched; /* wire, by the loop */
+    struct vdev_host_net_turn *turn;
+    struct vdev_host_watch wake; /* its descriptor is -1 if there is none */
+    bool watched;                /* wire, by the loop */
     bool woken;
     struct vdev_net_frame *first, *last;
     uint32_t queued;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An event loop for tests of src/host, by epoll, which unlike poll refuses files, and calls for a
- * peer that is gone whether anything is waited for or not. One event at a time, so that a watch that
- * was taken back is never called. It counts what it watches, so that a test sees what is left.
+ * peer that is gone whether anything is waited for or not. One event at a time, so that a watch
+ * that was taken back is never called. It counts what it watches, so that a test sees what is left.
  */
 #ifndef SUPPORT_EPOLL_LOOP_H
 #define SUPPORT_EPOLL_LOOP_H
@@ -20,7 +20,8 @@ struct epoll_loop {
     struct vdev_host_loop loop; /* first */
     int epoll;
     int watched;
-    unsigned turns; /* events that were handled */
+    unsigned turns; /* events that were handled, and turns that ended with something to do */
+    struct vdev_host_deferred *deferred;
 };
 
 static inline int epoll_loop_watch(struct vdev_host_loop *loop, struct vdev_host_watch *watch)
@@ -48,6 +49,38 @@ static inline void epoll_loop_unwatch(struct vdev_host_loop *loop, struct vdev_h
     self->watched--;
 }
 
+static inline void epoll_loop_defer(struct vdev_host_loop *loop,
+                                    struct vdev_host_deferred *deferred)
+{
+    struct epoll_loop *self = (struct epoll_loop *)loop;
+
+    deferred->next = self->deferred;
+    self->deferred = deferred;
+}
+
+/* To be called after init, for a loop that tells when its turns end. */
+static inline void epoll_loop_can_defer(struct epoll_loop *self)
+{
+    self->loop.defer = epoll_loop_defer;
+}
+
+static inline bool epoll_loop_end_turn(struct epoll_loop *self)
+{
+    struct vdev_host_deferred *deferred = self->deferred;
+
+    if (deferred == NULL) {
+        return false;
+    }
+    self->turns++;
+    self->deferred = NULL;
+    while (deferred != NULL) {
+        struct vdev_host_deferred *next = deferred->next;
+        deferred->run(deferred);
+        deferred = next;
+    }
+    return true;
+}
+
 static inline void epoll_loop_init(struct epoll_loop *self)
 {
     memset(self, 0, sizeof *self);
@@ -60,6 +93,7 @@ static inline void epoll_loop_init(struct epoll_loop *self)
 /* Nothing may be watched any more. */
 static inline void epoll_loop_end(struct epoll_loop *self)
 {
+    epoll_loop_end_turn(self); /* who was closed meanwhile is let go */
     ck_assert_int_eq(self->watched, 0);
     close(self->epoll);
 }
@@ -69,6 +103,9 @@ static inline bool epoll_loop_turn(struct epoll_loop *self, int milliseconds)
 {
     struct epoll_event event;
 
+    if (epoll_loop_end_turn(self)) {
+        return true;
+    }
     if (epoll_wait(self->epoll, &event, 1, milliseconds) != 1) {
         return false;
     }
