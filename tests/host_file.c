@@ -306,6 +306,25 @@ START_TEST(many_at_once_complete_once_each)
 }
 END_TEST
 
+START_TEST(waits_for_what_the_cache_does_not_have)
+{
+    static struct asked asked[32];
+    ck_assert_int_eq(fsync(own), 0);
+    ck_assert_int_eq(posix_fadvise(own, 0, 0, POSIX_FADV_DONTNEED), 0);
+    open_image(_i);
+    for (unsigned i = 0; i < 32; i++) {
+        ck_assert_int_eq(
+            ask_data(&asked[i], VDEV_BLOCK_READ, (i * 13 % 32) * 64, memory + i * 4096, 4096),
+            VDEV_OK);
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        wait_for(&asked[i]);
+        ck_assert_int_eq(asked[i].status, VDEV_OK);
+        ck_assert_uint_eq(memory[i * 4096 + 9], pattern((i * 13 % 32) * 64 * 512 + 9));
+    }
+}
+END_TEST
+
 static unsigned resubmissions;
 
 static void submit_again(struct vdev_block_request *request, int status)
@@ -570,6 +589,37 @@ START_TEST(one_writes_or_many_read)
 }
 END_TEST
 
+/* As when a service is killed and started again: nothing is waited for. */
+START_TEST(a_killed_process_leaves_no_lock)
+{
+    for (unsigned round = 0; round < 10; round++) {
+        int ready[2];
+        char byte;
+        ck_assert_int_eq(pipe(ready), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            static struct asked asked[64];
+            open_image(_i);
+            for (unsigned i = 0; i < 64; i++) {
+                ask_data(&asked[i], VDEV_BLOCK_WRITE, i * 8, memory + i * 4096, 4096);
+            }
+            vdev_block_poll(block);
+            while (write(ready[1], "", 1) == 1) {
+                pause();
+            }
+        }
+        ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        close(ready[0]);
+        close(ready[1]);
+        open_image(_i);
+        vdev_host_file_close(image);
+        image = NULL;
+    }
+}
+END_TEST
+
 /* The bytes that QEMU locks for a guest's disk, opened for writing [QEMU, block/file-posix.c]. */
 START_TEST(qemus_locks_are_respected)
 {
@@ -604,6 +654,7 @@ int main(void)
     tcase_add_loop_test(tests, reads_and_writes, 0, WAYS);
     tcase_add_loop_test(tests, takes_data_in_many_buffers, 0, WAYS);
     tcase_add_loop_test(tests, many_at_once_complete_once_each, 0, WAYS);
+    tcase_add_loop_test(tests, waits_for_what_the_cache_does_not_have, 0, WAYS);
     tcase_add_loop_test(tests, a_completion_may_submit_anew, 0, WAYS);
     tcase_add_loop_test(tests, drains_and_closes_with_requests_in_flight, 0, WAYS);
     tcase_add_loop_test(tests, discard_and_zeroes_are_holes_or_kept, 0, WAYS);
@@ -615,6 +666,7 @@ int main(void)
     tcase_add_test(tests, refuses_what_is_no_image);
     tcase_add_test(tests, refuses_what_may_not_be_read);
     tcase_add_test(tests, one_writes_or_many_read);
+    tcase_add_loop_test(tests, a_killed_process_leaves_no_lock, 0, WAYS);
     tcase_add_test(tests, qemus_locks_are_respected);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

@@ -65,6 +65,23 @@ int main(void)
     return vdev_clock_now(&clock.clock) >= 7 ? 0 : 1;
 }
 """
+HOST_PROGRAM = r"""
+#include <stdio.h>
+#include <vdev/host/file_block.h>
+
+int main(void)
+{
+    struct vdev_host_loop loop = {0};
+    struct vdev_host_file_configuration configuration = {.path = "/nowhere/image", .loop = &loop};
+    struct vdev_host_error error;
+
+    if (vdev_host_file_open(&configuration, &error) != NULL) {
+        return 1;
+    }
+    printf("%s\n", error.text);
+    return 0;
+}
+"""
 WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"]
 # What a freestanding compiler brings along [C11 4.6]; anything else would be somebody's system.
 FREESTANDING = {
@@ -203,6 +220,8 @@ def main():
             check_headers(include, headers, compiler, scratch)
             check_program(prefix, "vdev", PROGRAM, "42 RANGE\n", compiler, sanitize, scratch)
             check_program(prefix, "vdev-testing", KIT_PROGRAM, "", compiler, sanitize, scratch)
+            output = "/nowhere/image: does not exist\n"
+            check_program(prefix, "vdev-host", HOST_PROGRAM, output, compiler, sanitize, scratch)
             library = find(prefix, "libvdev.a")
             check("the static library is installed", len(library) == 1)
             # Sanitizers bring variables and functions of their own.

@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <vdev/status.h>
@@ -31,6 +32,9 @@
 
 #define LOCK_USED     100
 #define LOCK_UNSHARED 200
+
+#define LOCK_PAUSE  10000000 /* nanoseconds */
+#define LOCK_PAUSES 50u      /* half a second */
 
 enum permission { CONSISTENT_READ = 0, WRITE = 1, RESIZE = 3 };
 
@@ -61,14 +65,14 @@ static int is_held(int descriptor, int byte)
     return lock.l_type == F_UNLCK ? 0 : 1;
 }
 
-static int lock_image(const struct vdev_host_file *file, struct vdev_host_error *error)
+/* 0: the image is ours; 1: it is somebody else's; or a negative errno. */
+static int try_to_lock(const struct vdev_host_file *file)
 {
-    bool writes = !file->configuration.read_only;
     const int ours[] = {LOCK_USED + CONSISTENT_READ, LOCK_UNSHARED + WRITE, LOCK_UNSHARED + RESIZE,
                         LOCK_USED + WRITE};
     const int theirs[] = {LOCK_UNSHARED + CONSISTENT_READ, LOCK_USED + WRITE, LOCK_USED + RESIZE,
                           LOCK_UNSHARED + WRITE};
-    unsigned count = writes ? 4 : 3;
+    unsigned count = file->configuration.read_only ? 3 : 4; /* the last is who writes */
     int result = 0;
 
     /* First held, then looked at: of two who come at once, no more than one gets it. */
@@ -78,7 +82,24 @@ static int lock_image(const struct vdev_host_file *file, struct vdev_host_error 
     for (unsigned i = 0; i < count && result == 0; i++) {
         result = is_held(file->descriptor, theirs[i]);
     }
-    if (result > 0 || result == -EAGAIN || result == -EACCES) {
+    if (result != 0) {
+        struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+        fcntl(file->descriptor, F_OFD_SETLK, &all);
+    }
+    return result == -EAGAIN || result == -EACCES ? 1 : result;
+}
+
+static int lock_image(const struct vdev_host_file *file, struct vdev_host_error *error)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE};
+    int result = try_to_lock(file);
+
+    /* A process that was killed keeps its locks until the disk has done what it asked for. */
+    for (unsigned i = 0; i < LOCK_PAUSES && result > 0; i++) {
+        nanosleep(&pause, NULL);
+        result = try_to_lock(file);
+    }
+    if (result > 0) {
         return fail(file, error, "in use by another process");
     }
     if (result != 0) {

@@ -33,7 +33,8 @@ struct vdev_host_file; /* made by open */
 
 /*
  * Open and lock an image. NULL and *error: it is missing, not readable or writable, in use by
- * another, no file or block device, of no whole number of sectors, or empty.
+ * another (for half a second: one that was killed may keep it so long), no file or block device, of
+ * no whole number of sectors, or empty.
  */
 struct vdev_host_file *vdev_host_file_open(const struct vdev_host_file_configuration *configuration,
                                            struct vdev_host_error *error);
