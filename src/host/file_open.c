@@ -227,5 +227,9 @@ int vdev_host_file_open_image(struct vdev_host_file *file, struct vdev_host_erro
                     : errno == ENOENT ? "does not exist"
                                       : strerror(errno));
     }
+    /* But requests are to wait for the disk. */
+    if (fcntl(file->descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0) {
+        return fail(file, error, strerror(errno));
+    }
     return describe(file, error) != 0 || lock_image(file, error) != 0 ? -1 : 0;
 }

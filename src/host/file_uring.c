@@ -4,7 +4,8 @@
  *
  * The loop watches the ring's own descriptor, which can be read while completions are in the ring:
  * no eventfd is written and read for each of them, and what completes while it is handed over
- * (reads that the page cache has) is taken at once and wakes nobody.
+ * (reads that the page cache has) is taken at once and wakes nobody. The file is not registered
+ * with the ring: it would keep its locks for as long as the kernel takes to tear a ring down.
  */
 #include <errno.h>
 
@@ -35,10 +36,6 @@ int vdev_host_file_uring_open(struct vdev_host_file *file)
         result = io_uring_queue_init(file->depth, &file->ring, flags[i]);
     }
     if (result != 0) {
-        return 0;
-    }
-    if (io_uring_register_files(&file->ring, &file->descriptor, 1) != 0) {
-        io_uring_queue_exit(&file->ring);
         return 0;
     }
     file->ring_watch =
@@ -73,31 +70,30 @@ bool vdev_host_file_uring_queue(struct vdev_host_file *file, struct file_operati
     switch (kind) {
     case VDEV_BLOCK_READ:
         if (operation->vector_count == 1) {
-            io_uring_prep_read(entry, 0, operation->vectors->iov_base,
+            io_uring_prep_read(entry, file->descriptor, operation->vectors->iov_base,
                                (unsigned)operation->vectors->iov_len, operation->offset);
         } else {
-            io_uring_prep_readv(entry, 0, operation->vectors, operation->vector_count,
-                                operation->offset);
+            io_uring_prep_readv(entry, file->descriptor, operation->vectors,
+                                operation->vector_count, operation->offset);
         }
         break;
     case VDEV_BLOCK_WRITE:
         if (operation->vector_count == 1) {
-            io_uring_prep_write(entry, 0, operation->vectors->iov_base,
+            io_uring_prep_write(entry, file->descriptor, operation->vectors->iov_base,
                                 (unsigned)operation->vectors->iov_len, operation->offset);
         } else {
-            io_uring_prep_writev(entry, 0, operation->vectors, operation->vector_count,
-                                 operation->offset);
+            io_uring_prep_writev(entry, file->descriptor, operation->vectors,
+                                 operation->vector_count, operation->offset);
         }
         break;
     case VDEV_BLOCK_FLUSH:
-        io_uring_prep_fsync(entry, 0, IORING_FSYNC_DATASYNC);
+        io_uring_prep_fsync(entry, file->descriptor, IORING_FSYNC_DATASYNC);
         break;
     default:
-        io_uring_prep_fallocate(entry, 0, vdev_host_file_fallocate_mode(kind),
+        io_uring_prep_fallocate(entry, file->descriptor, vdev_host_file_fallocate_mode(kind),
                                 (off_t)operation->offset, (off_t)operation->left);
         break;
     }
-    io_uring_sqe_set_flags(entry, IOSQE_FIXED_FILE);
     io_uring_sqe_set_data(entry, operation);
     return true;
 }
