@@ -4,118 +4,19 @@
  * its own and tries what must be refused and what must go on. What this kernel or this build does
  * not have (a filter with AddressSanitizer, Landlock in an old kernel) is left out with words.
  */
-#define _GNU_SOURCE
-#include "../tools/vdev/sandbox_parts.h"
+#include "vdev_sandbox.h"
 
-#include <check.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/landlock.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 #ifdef VDEV_HAVE_URING
 #include <liburing.h>
 #endif
-
-static char folder[] = "/tmp/vdev-sandbox-XXXXXX";
-static char file[64]; /* in it, with 4 KiB of 'x' */
-static int report = -1;
-static bool said_no_filter;
-static bool said_no_landlock;
-static char said[1024];
-
-/* In the child: a wrong turn ends it, with words for the parent. */
-#define NEED(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            dprintf(report, "line %d: %s: %s", __LINE__, #condition, strerror(errno));             \
-            _exit(1);                                                                              \
-        }                                                                                          \
-    } while (0)
-#define NEED_REFUSED(call, why) NEED((call) == -1 && errno == (why))
-
-static void take_line(void *context, const char *line)
-{
-    (void)context;
-    said_no_filter = said_no_filter || strstr(line, "no filter of system calls") != NULL;
-    said_no_landlock = said_no_landlock || strstr(line, "no Landlock") != NULL;
-    strncat(said, line, sizeof said - strlen(said) - 1);
-}
-
-static bool filter_expected(void)
-{
-#ifdef VDEV_HAVE_SECCOMP
-    return SANDBOX_WITH_ADDRESS_SANITIZER == 0 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
-#else
-    return false;
-#endif
-}
-
-static bool landlock_expected(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 1;
-}
-
-static bool without_filter(const char *what)
-{
-    if (!filter_expected()) {
-        printf("left out, for there is no filter of system calls: %s\n", what);
-        return true;
-    }
-    return false;
-}
-
-static void enter(void)
-{
-    struct sandbox_configuration configuration = {.mode = SANDBOX_ON, .log = take_line};
-    struct vdev_host_error error = {""};
-    if (sandbox_enter(&configuration, &error) != 0) {
-        dprintf(report, "%s", error.text);
-        _exit(1);
-    }
-}
-
-/* A child that does this has died so: of itself with 0, unless a signal is expected. */
-static void expect(void (*body)(void), int signal)
-{
-    int ends[2];
-    ck_assert_int_eq(pipe(ends), 0);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    if (child == 0) {
-        close(ends[0]);
-        report = ends[1];
-        body();
-        _exit(0);
-    }
-    close(ends[1]);
-    char text[512] = "";
-    ssize_t length = read(ends[0], text, sizeof text - 1);
-    close(ends[0]);
-    int status;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(length == 0, "%s", text);
-    if (signal == 0) {
-        ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
-    } else {
-        ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == signal, "status %x", status);
-    }
-}
 
 static void open_files(void)
 {
@@ -296,90 +197,6 @@ START_TEST(sockets_are_refused)
 }
 END_TEST
 
-/* The value of a line of /proc/self/status, which was opened before. */
-static const char *field(const char *status, const char *name)
-{
-    const char *at = strstr(status, name);
-    NEED(at != NULL);
-    return at + strlen(name);
-}
-
-static void look_at_itself(void)
-{
-    bool root = geteuid() == 0;
-    int descriptor = open("/proc/self/status", O_RDONLY);
-    NEED(descriptor >= 0);
-    enter();
-    static char status[8192];
-    NEED(read(descriptor, status, sizeof status - 1) > 0);
-
-    NEED(strtoull(field(status, "\nNoNewPrivs:"), NULL, 16) == 1);
-    NEED(strtoull(field(status, "\nCapPrm:"), NULL, 16) == 0);
-    NEED(strtoull(field(status, "\nCapEff:"), NULL, 16) == 0);
-    NEED(strtoull(field(status, "\nCapInh:"), NULL, 16) == 0);
-    NEED(strtoull(field(status, "\nCapAmb:"), NULL, 16) == 0);
-    NEED(said_no_filter || strtoull(field(status, "\nSeccomp:"), NULL, 10) == 2);
-    if (root) {
-        NEED(strtoull(field(status, "\nCapBnd:"), NULL, 16) == 0);
-        unsigned long ids[4];
-        NEED(sscanf(field(status, "\nUid:"), "%lu %lu %lu %lu", &ids[0], &ids[1], &ids[2],
-                    &ids[3]) == 4);
-        for (size_t i = 0; i < 4; i++) {
-            NEED(ids[i] != 0);
-        }
-        NEED(sscanf(field(status, "\nGid:"), "%lu %lu %lu %lu", &ids[0], &ids[1], &ids[2],
-                    &ids[3]) == 4);
-        for (size_t i = 0; i < 4; i++) {
-            NEED(ids[i] != 0);
-        }
-        const char *groups = field(status, "\nGroups:");
-        NEED(strspn(groups, " \t") == strcspn(groups, "\n"));
-    }
-}
-
-START_TEST(ids_capabilities_and_new_privileges_are_gone)
-{
-    if (geteuid() != 0) {
-        printf("left out, for this is not root: the ids\n");
-    }
-    expect(look_at_itself, 0);
-}
-END_TEST
-
-/* A folder of /proc of a process that cannot be dumped is root's, not the process's. */
-START_TEST(another_of_the_same_user_cannot_look_in)
-{
-    if (geteuid() != 0 || SANDBOX_WITH_ADDRESS_SANITIZER) {
-        printf("left out, for this is not root, or AddressSanitizer: who owns /proc/self\n");
-        return;
-    }
-    int ends[2];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-    pid_t child = fork();
-    ck_assert_int_ge(child, 0);
-    char byte = 'x';
-    if (child == 0) {
-        report = ends[1];
-        enter();
-        _exit(write(ends[1], &byte, 1) == 1 && read(ends[1], &byte, 1) == 1 ? 0 : 1);
-    }
-    char path[64];
-    struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/fd", (int)child);
-    ck_assert_int_eq(read(ends[0], &byte, 1), 1);
-    ck_assert_int_eq(byte, 'x');
-    int failed = stat(path, &status);
-    ck_assert_int_eq(write(ends[0], &byte, 1), 1);
-    int ended;
-    waitpid(child, &ended, 0);
-    ck_assert_int_eq(failed, 0);
-    ck_assert_int_eq((int)status.st_uid, 0);
-    ck_assert_int_eq(ended, 0);
-    close(ends[0]);
-    close(ends[1]);
-}
-END_TEST
-
 /* A descriptor over a socket, as a memory table's come. */
 static int pass(const int ends[2], int descriptor)
 {
@@ -548,147 +365,11 @@ START_TEST(abort_still_ends_it)
 }
 END_TEST
 
-static void be_strict(void)
-{
-    struct sandbox_configuration configuration = {.mode = SANDBOX_STRICT, .log = take_line};
-    struct vdev_host_error error = {""};
-    bool whole = filter_expected() && landlock_expected();
-    int status = sandbox_enter(&configuration, &error);
-    if (whole) {
-        NEED(status == 0);
-    } else {
-        NEED(status == -1 && strncmp(error.text, "--sandbox=strict: ", 18) == 0);
-    }
-}
-
-static void say_what_is_missing(void)
-{
-    bool filter = filter_expected();
-    bool landlock = landlock_expected();
-    enter();
-    NEED(said_no_filter == !filter);
-    NEED(said_no_landlock == !landlock);
-    NEED(!filter || !landlock || said[0] == '\0' || strstr(said, "network") != NULL);
-}
-
-START_TEST(what_is_missing_is_said_or_an_error)
-{
-    expect(say_what_is_missing, 0);
-    expect(be_strict, 0);
-}
-END_TEST
-
-static void stay_outside(void)
-{
-    uid_t user = geteuid();
-    struct sandbox_configuration configuration = {.mode = SANDBOX_OFF, .log = take_line};
-    struct vdev_host_error error;
-    NEED(sandbox_enter(&configuration, &error) == 0);
-    NEED(strcmp(said, sandbox_off_text) == 0);
-    NEED(geteuid() == user && open(file, O_RDONLY) >= 0);
-}
-
-/* One user is changed to even so, for it was asked for. */
-static void stay_outside_as_nobody(void)
-{
-    struct sandbox_configuration configuration = {.mode = SANDBOX_OFF, .user = "nobody"};
-    struct vdev_host_error error;
-    NEED(sandbox_enter(&configuration, &error) == 0);
-    NEED(geteuid() != 0 && getuid() != 0 && setuid(0) == -1);
-}
-
-static void be_unknown(void)
-{
-    const enum sandbox_mode modes[] = {SANDBOX_ON, SANDBOX_OFF, SANDBOX_STRICT};
-    for (size_t i = 0; i < 3; i++) {
-        struct sandbox_configuration configuration = {.mode = modes[i], .user = "no-such-user"};
-        struct vdev_host_error error = {""};
-        NEED(sandbox_enter(&configuration, &error) == -1);
-        NEED(strcmp(error.text, "--user no-such-user: no such user") == 0);
-    }
-}
-
-static void become_another_without_root(void)
-{
-    NEED(setresuid(1, 1, 1) == 0);
-    struct sandbox_configuration configuration = {.mode = SANDBOX_ON, .user = "nobody"};
-    struct vdev_host_error error = {""};
-    NEED(sandbox_enter(&configuration, &error) == -1);
-    NEED(strcmp(error.text, "--user nobody: only root may become another") == 0);
-}
-
-static void enter_without_root(void)
-{
-    NEED(setresuid(1, 1, 1) == 0);
-    look_at_itself();
-    NEED(geteuid() == 1);
-}
-
-START_TEST(off_gives_up_all_but_a_named_user)
-{
-    expect(stay_outside, 0);
-    if (geteuid() == 0) {
-        expect(stay_outside_as_nobody, 0);
-    }
-}
-END_TEST
-
-START_TEST(users_are_looked_up_and_become_only_by_root)
-{
-    expect(be_unknown, 0);
-    if (geteuid() == 0) {
-        expect(become_another_without_root, 0);
-        expect(enter_without_root, 0);
-    }
-}
-END_TEST
-
-static void name_a_missing_folder(void)
-{
-    const char *folders[] = {"/no/such/folder"};
-    struct sandbox_configuration configuration = {
-        .mode = SANDBOX_ON, .folders = folders, .folder_count = 1};
-    struct vdev_host_error error = {""};
-    NEED(sandbox_enter(&configuration, &error) == -1);
-    NEED(strstr(error.text, "/no/such/folder: No such file") == error.text);
-}
-
-START_TEST(a_missing_folder_is_an_error)
-{
-    if (landlock_expected()) {
-        expect(name_a_missing_folder, 0);
-    }
-}
-END_TEST
-
-START_TEST(modes_have_names)
-{
-    enum sandbox_mode mode = SANDBOX_STRICT;
-    ck_assert(sandbox_mode_parse("on", &mode));
-    ck_assert_int_eq(mode, SANDBOX_ON);
-    ck_assert(sandbox_mode_parse("off", &mode));
-    ck_assert_int_eq(mode, SANDBOX_OFF);
-    ck_assert(sandbox_mode_parse("strict", &mode));
-    ck_assert_int_eq(mode, SANDBOX_STRICT);
-    ck_assert(!sandbox_mode_parse("", &mode));
-    ck_assert(!sandbox_mode_parse("maybe", &mode));
-}
-END_TEST
-
 int main(void)
 {
-    char block[4096];
-    memset(block, 'x', sizeof block);
-    if (mkdtemp(folder) == NULL || chmod(folder, 0777) != 0) {
+    if (!make_file()) {
         return 2;
     }
-    snprintf(file, sizeof file, "%s/image", folder);
-    int descriptor = open(file, O_CREAT | O_WRONLY, 0666);
-    if (write(descriptor, block, sizeof block) != (ssize_t)sizeof block ||
-        fchmod(descriptor, 0666) != 0 || close(descriptor) != 0) {
-        return 2;
-    }
-
     Suite *suite = suite_create("vdev_sandbox");
     TCase *tests = tcase_create("sandbox");
     tcase_add_test(tests, open_after_set_up_is_refused);
@@ -700,23 +381,9 @@ int main(void)
     tcase_add_test(tests, what_nothing_here_does_kills);
     tcase_add_test(tests, processes_are_neither_made_nor_signalled);
     tcase_add_test(tests, sockets_are_refused);
-    tcase_add_test(tests, ids_capabilities_and_new_privileges_are_gone);
-    tcase_add_test(tests, another_of_the_same_user_cannot_look_in);
     tcase_add_test(tests, what_a_device_does_goes_on);
     tcase_add_test(tests, connections_are_accepted_and_the_socket_removed);
     tcase_add_test(tests, memory_is_never_executed);
     tcase_add_test(tests, abort_still_ends_it);
-    tcase_add_test(tests, what_is_missing_is_said_or_an_error);
-    tcase_add_test(tests, off_gives_up_all_but_a_named_user);
-    tcase_add_test(tests, users_are_looked_up_and_become_only_by_root);
-    tcase_add_test(tests, a_missing_folder_is_an_error);
-    tcase_add_test(tests, modes_have_names);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    unlink(file);
-    rmdir(folder);
-    return failed == 0 ? 0 : 1;
+    return run(suite, tests);
 }

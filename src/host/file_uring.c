@@ -24,9 +24,13 @@ static void ready(struct vdev_host_watch *watch)
 int vdev_host_file_uring_open(struct vdev_host_file *file)
 {
     unsigned flags[] = {
-#if defined(IORING_SETUP_DEFER_TASKRUN) && defined(IORING_SETUP_SINGLE_ISSUER)
-        /* Completions do not interrupt this thread: they wait until it asks for them. */
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+#if defined(IORING_SETUP_COOP_TASKRUN) && defined(IORING_SETUP_SINGLE_ISSUER)
+        /*
+         * Completions do not interrupt this thread: they wait until it is in the kernel anyway. Not
+         * DEFER_TASKRUN: who sleeps in epoll_wait for the ring's descriptor is not woken with it
+         * (seen with Linux 6.18).
+         */
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
 #endif
         0,
     };
@@ -157,10 +161,6 @@ bool vdev_host_file_uring_poll(struct vdev_host_file *file, bool wait)
     }
     if (wait) {
         result = io_uring_submit_and_wait(ring, 1);
-#ifdef IORING_SETUP_DEFER_TASKRUN
-    } else if ((ring->flags & IORING_SETUP_DEFER_TASKRUN) != 0) {
-        result = queued ? io_uring_submit_and_get_events(ring) : io_uring_get_events(ring);
-#endif
     } else if (queued) {
         result = io_uring_submit(ring);
     }

@@ -4,92 +4,41 @@
 Linux in QEMU.
 
 By itself, for who looks for a mistake: vhost.py BUILD [--only CASE] [--kills N]
-[--server qemu-storage-daemon]. The last lets the same judges look at another server.
+[--server PROGRAM], another build's vdev, or qemu-storage-daemon: the same judges look at it.
 """
 
 import argparse
-import hashlib
+import concurrent.futures
+import contextlib
 import os
+import random
 import shutil
-import subprocess
 import sys
 import time
 
 import vhost_clients as clients
 
-SOURCE = clients.SOURCE
 MIB = 1 << 20
-DISK = 64 * MIB
 # As the guest's init divides its disk.
 VERIFIED, VERIFIED_END, DISCARDED = 32, 56, 56
 SEED = 20177
-BLOCK, CONSOLE, NET = 2, 3, 1
+WRITTEN = (f"--size={VERIFIED_END - VERIFIED}m", "--bsrange=512-64k", "--blockalign=512")
+ENDURED = ("--size=8m", "--bs=4k")
+# Disks of the guest whose servers are killed, and how often in all; seconds in which a client is to
+# have come back.
+ENDURING = 4
+KILLS = 100
+RECONNECT = 20
 # What the guest copies to its disk, and where it is then.
 COPIED = ("usr/lib/x86_64-linux-gnu/ceph/libceph-common.so.2", "/files/libceph-common.so.2")
 
 
-class Place:
-    """One case's folder, and how its servers are started."""
-
-    def __init__(self, build, name, server):
-        self.build, self.server = build, server
-        self.clients = os.path.join(build, "guest", "clients")
-        self.folder = os.path.join(build, "vhost", name)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.makedirs(self.folder)
-
-    def path(self, name):
-        return os.path.join(self.folder, name)
-
-    def disk(self, name="disk.img"):
-        with open(self.path(name), "wb") as file:
-            file.truncate(DISK)
-        return self.path(name)
-
-    def block(self, image, name="block.sock"):
-        path = self.path(name)
-        if self.server == "vdev":
-            vdev = os.path.join(self.build, "host", "tools", "vdev")
-            command = [vdev, "serve", "block", "--socket", path, "--image", image]
-        else:
-            command = [
-                self.server,
-                *("--blockdev", f"driver=file,node-name=file,filename={image},discard=unmap"),
-                "--export",
-                f"vhost-user-blk,id=e,node-name=file,writable=on,addr.type=unix,addr.path={path}",
-            ]
-        return clients.Server(command, self.folder, path)
-
-    def program(self, path, *words):
-        """One of the guest's own programs, here; its output, or None when it fails."""
-        root = os.path.join(self.clients, "root")
-        folders = [f"{root}/lib/x86_64-linux-gnu", f"{root}/usr/lib/x86_64-linux-gnu"]
-        folders.append(f"{folders[1]}/ceph")
-        result = subprocess.run(
-            [
-                f"{folders[0]}/ld-linux-x86-64.so.2",
-                *("--library-path", ":".join(folders), os.path.join(root, path), *words),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=60,
-        )
-        return result.stdout if result.returncode == 0 else None
-
-
-def checksum(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def holds_verified(place, image, seed):
+def holds_verified(place, image, seed, job=WRITTEN):
     """Does the image hold what fio wrote in the guest? Asked of fio, with what the guest told it."""
     done = place.program(
         "usr/bin/fio",
-        *("--name=verify", f"--filename={image}", f"--offset={VERIFIED}m"),
-        *(f"--size={VERIFIED_END - VERIFIED}m", "--rw=randwrite", "--bsrange=512-64k"),
-        *("--blockalign=512", "--ioengine=psync", "--verify=crc32c", "--verify_fatal=1"),
+        *("--name=verify", f"--filename={image}", f"--offset={VERIFIED}m", *job, "--rw=randwrite"),
+        *("--ioengine=psync", "--verify=crc32c", "--verify_fatal=1"),
         *("--verify_state_save=0", f"--randseed={seed}", "--verify_only", "--minimal"),
     )
     return done is not None
@@ -111,10 +60,10 @@ def judge_disk(tests, title, place, image, found):
     """What the guest said, and, without the guest, what its disk has."""
     tests.check(
         f"{title}: the disk has the image's size",
-        found.get("disk", "").split()[:1] == [f"size={DISK}"],
+        found.get("disk", "").split()[:1] == [f"size={clients.DISK}"],
         found.get("disk"),
     )
-    right = checksum(os.path.join(place.clients, "root", COPIED[0]))
+    right = clients.checksum(os.path.join(place.clients, "root", COPIED[0]))
     tests.check(
         f"{title}: the guest reads back the file that it wrote",
         found.get("checksum") == right,
@@ -131,7 +80,7 @@ def judge_disk(tests, title, place, image, found):
     place.program("sbin/debugfs", "-R", f"dump {COPIED[1]} {copied}", system)
     tests.check(
         f"{title}: the image has the file that the guest wrote",
-        os.path.exists(copied) and checksum(copied) == right,
+        os.path.exists(copied) and clients.checksum(copied) == right,
     )
     tests.check(
         f"{title}: fio finds in the image what it wrote in the guest",
@@ -155,7 +104,7 @@ def judge_disk(tests, title, place, image, found):
 def judge_end(tests, title, place, server):
     status = server.end()
     # Another server is not what is judged.
-    if place.server == "vdev":
+    if place.ours:
         tests.check(f"{title}: the server ends when told to", status == 0, status)
 
 
@@ -177,7 +126,7 @@ def block_user_mode(tests, place):
     words = {"work": "block", "disks": "vda", "seed": SEED}
 
     def guest(path):
-        return clients.user_mode(place.clients, place.folder, [(path, BLOCK)], words)
+        return clients.user_mode(place.clients, place.folder, [(path, clients.BLOCK)], words)
 
     block(tests, "user-mode Linux, block", place, guest)
 
@@ -200,15 +149,94 @@ def block_qemu(tests, place):
     block(tests, "QEMU, block", place, guest)
 
 
-CASES = {"block-user-mode": block_user_mode, "block-qemu": block_qemu}
+def connected(server):
+    """Waits until a client has given the server its memory; false: in RECONNECT seconds, none has."""
+    deadline = time.monotonic() + RECONNECT
+    while time.monotonic() < deadline:
+        with open(f"/proc/{server.process.pid}/maps") as maps:
+            if "/memfd:" in maps.read():
+                return True
+        time.sleep(0.005)
+    return False
 
 
-def run(tests, build, progress, only=None, server="vdev"):
+def kill_again_and_again(server, kills, seed):
+    """Returns how often it has been killed, each time while it served; the moments depend on the
+    seed."""
+    moments = random.Random(seed)
+    for count in range(kills):
+        if not connected(server):
+            return count
+        time.sleep(moments.uniform(0, 0.4))
+        server.kill()
+        server.begin_again()
+    return kills if connected(server) else kills - 1
+
+
+def reconnect(tests, place):
+    """A guest with several disks, so that one may be away while the others are killed."""
+    title = "killed servers"
+    images = [place.disk(f"disk{number}.img") for number in range(ENDURING)]
+    names = ",".join(f"vd{chr(ord('a') + number)}" for number in range(ENDURING))
+    words = {"work": "endure", "disks": names, "seed": SEED}
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(place.block(image, f"block{number}.sock"))
+            for number, image in enumerate(images)
+        ]
+        options = disks([server.path for server in servers])
+        linux = stack.enter_context(clients.qemu(place.clients, place.folder, options, words))
+        try:
+            linux.until("started")
+            with concurrent.futures.ThreadPoolExecutor(ENDURING) as pool:
+                futures = [
+                    pool.submit(kill_again_and_again, server, place.kills // ENDURING, SEED + number)
+                    for number, server in enumerate(servers)
+                ]
+                killed = [future.result() for future in futures]
+            tests.check(
+                f"{title}: {place.kills} times its client comes back",
+                sum(killed) == place.kills,
+                killed,
+            )
+            linux.console.socket.sendall(b"stop\n")
+            found = linux.until("finished")
+        except clients.console.ConsoleError as error:
+            tests.check(f"{title}: the guest does its work", False, f"{error}\n{linux.details()}")
+            return
+        tests.check(f"{title}: the guest powers off", linux.wait(clients.POWER_OFF) == 0)
+        for server in servers:
+            judge_end(tests, title, place, server)
+    for name, image in zip(names.split(","), images):
+        said = dict(word.split("=") for word in found.get(name, "runs=0").split())
+        print(f"  {title}: {name}: {said.get('runs')} runs of fio, all verified")
+        tests.check(
+            f"{title}: {name}: no request is left over", said.get("pending") == "0", said
+        )
+        tests.check(
+            f"{title}: {name}: fio finds in the image what it wrote last",
+            holds_verified(place, image, SEED + int(said["runs"]), ENDURED),
+        )
+    tests.check(
+        f"{title}: no request fails or completes twice, as the guest's kernel sees it",
+        found.get("complaints") == "0",
+        found.get("complaints"),
+    )
+
+
+CASES = {
+    "block-user-mode": block_user_mode,
+    "block-qemu": block_qemu,
+    "reconnect": reconnect,
+}
+
+
+def run(tests, build, progress, only=None, server=None, kills=KILLS):
     for name, case in CASES.items():
         if only in (None, name):
             began = time.monotonic()
             try:
-                case(tests, Place(build, name, server))
+                case(tests, clients.Place(build, name, server, kills))
             except (clients.Unserved, OSError) as error:
                 tests.check(f"{name}: its processes run", False, error)
             progress(f"{name}: {time.monotonic() - began:.0f} s")
@@ -220,10 +248,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=os.path.abspath)
     parser.add_argument("--only", choices=CASES)
-    parser.add_argument("--server", default="vdev")
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--server", metavar="PROGRAM")
     options = parser.parse_args()
     tests = system.Tests()
-    run(tests, options.build, print, options.only, options.server)
+    run(tests, options.build, print, options.only, options.server, options.kills)
     print(f"{tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed else 0
 

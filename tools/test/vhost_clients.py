@@ -4,6 +4,7 @@ clients, each within a time after which it is killed. What the guests do is in
 tools/setup/init-clients; what is right is judged in vhost.py.
 """
 
+import hashlib
 import os
 import shutil
 import signal
@@ -20,6 +21,10 @@ import console  # noqa: E402
 SILENCE = 60
 SERVER = 10
 POWER_OFF = 20
+
+# Virtio's numbers of the devices.
+NET, BLOCK, CONSOLE = 1, 2, 3
+DISK = 64 << 20
 
 
 class Unserved(Exception):
@@ -83,6 +88,18 @@ class Server(Process):
                 raise Unserved(f"{' '.join(self.command)}: {self.said()[-500:]}")
             time.sleep(0.005)
 
+    def begin_again(self):
+        """As a supervisor does, who tries again when it fails: what a killed process had in the
+        kernel's hands keeps its image locked until it is done."""
+        deadline = time.monotonic() + SERVER
+        while True:
+            try:
+                return self.begin()
+            except Unserved:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+
     def end(self):
         """Its exit status when asked to terminate."""
         self.process.terminate()
@@ -132,6 +149,68 @@ class Guest(Process):
         self.console.drain()
         text = self.console.transcript.decode(errors="replace").splitlines()
         return "\n".join([*text[-15:], *self.said().splitlines()[-5:]])
+
+
+class Place:
+    """One case's folder, and how its servers are started. `server` is another's program for block
+    devices; without it, the build's own."""
+
+    def __init__(self, build, name, server, kills):
+        self.ours = os.path.basename(server or "vdev") == "vdev"
+        self.server = server or os.path.join(build, "host", "tools", "vdev", "vdev")
+        self.kills = kills
+        self.clients = os.path.join(build, "guest", "clients")
+        self.folder = os.path.join(build, "vhost", name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def disk(self, name="disk.img"):
+        with open(self.path(name), "wb") as file:
+            file.truncate(DISK)
+        return self.path(name)
+
+    def serve(self, name, *words):
+        """`vdev serve` of one device, at a socket of that name."""
+        path = self.path(name)
+        command = [self.server, "serve", words[0], "--socket", path, *words[1:]]
+        return Server(command, self.folder, path)
+
+    def block(self, image, name="block.sock"):
+        if self.ours:
+            return self.serve(name, "block", "--image", image)
+        path = self.path(name)
+        command = [
+            self.server,
+            *("--blockdev", f"driver=file,node-name=file,filename={image},discard=unmap"),
+            "--export",
+            f"vhost-user-blk,id=e,node-name=file,writable=on,addr.type=unix,addr.path={path}",
+        ]
+        return Server(command, self.folder, path)
+
+    def program(self, path, *words):
+        """One of the guest's own programs, here; its output, or None when it fails."""
+        root = os.path.join(self.clients, "root")
+        folders = [f"{root}/lib/x86_64-linux-gnu", f"{root}/usr/lib/x86_64-linux-gnu"]
+        folders.append(f"{folders[1]}/ceph")
+        result = subprocess.run(
+            [
+                f"{folders[0]}/ld-linux-x86-64.so.2",
+                *("--library-path", ":".join(folders), os.path.join(root, path), *words),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+        )
+        return result.stdout if result.returncode == 0 else None
+
+
+def checksum(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def arguments(words):

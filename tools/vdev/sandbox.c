@@ -209,14 +209,14 @@ static int landlock_ruleset(int version)
     return (int)syscall(SYS_landlock_create_ruleset, &ruleset, length, 0);
 }
 
-static int allow_removing(int ruleset, const char *folder, struct vdev_host_error *error)
+static int allow_beneath(int ruleset, const char *folder, uint64_t access,
+                         struct vdev_host_error *error)
 {
     int descriptor = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0) {
         return fail(error, "%.200s: %s", folder, strerror(errno));
     }
-    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
-                                              .parent_fd = descriptor};
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = descriptor};
     long failed = syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     int why = errno;
     close(descriptor);
@@ -239,7 +239,13 @@ static int prepare_landlock(const struct sandbox_configuration *configuration,
     }
     int status = 0;
     for (size_t i = 0; i < configuration->folder_count && status == 0; i++) {
-        status = allow_removing(ruleset, configuration->folders[i], error);
+        status = allow_beneath(ruleset, configuration->folders[i], LANDLOCK_ACCESS_FS_REMOVE_FILE,
+                               error);
+    }
+    if (status == 0 && SANDBOX_WITH_ADDRESS_SANITIZER) {
+        /* Where it looks for leaks at the end. */
+        status = allow_beneath(ruleset, "/proc",
+                               LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR, error);
     }
     if (status == 0 && version < 4) {
         /* Of Landlock what there is: not an error. The filter refuses sockets anyway. */
