@@ -23,28 +23,14 @@ static void ready(struct vdev_host_watch *watch)
 
 int vdev_host_file_uring_open(struct vdev_host_file *file)
 {
-    unsigned flags[] = {
-#if defined(IORING_SETUP_COOP_TASKRUN) && defined(IORING_SETUP_SINGLE_ISSUER)
-        /*
-         * Completions do not interrupt this thread: they wait until it is in the kernel anyway. Not
-         * DEFER_TASKRUN: who sleeps in epoll_wait for the ring's descriptor is not woken with it
-         * (seen with Linux 6.18).
-         */
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN,
-#endif
-        0,
-    };
-    int result = -1;
-
-    for (size_t i = 0; result != 0 && i < sizeof flags / sizeof *flags; i++) {
-        result = io_uring_queue_init(file->depth, &file->ring, flags[i]);
-    }
-    if (result != 0) {
+    /* No ring whose completions wait until they are asked for (DEFER_TASKRUN): its descriptor does
+     * not tell of them. */
+    if (io_uring_queue_init(file->depth, &file->ring, 0) != 0) {
         return 0;
     }
     file->ring_watch =
         (struct vdev_host_watch){.descriptor = file->ring.ring_fd, .reads = true, .ready = ready};
-    result = file->configuration.loop->watch(file->configuration.loop, &file->ring_watch);
+    int result = file->configuration.loop->watch(file->configuration.loop, &file->ring_watch);
     if (result != 0) {
         io_uring_queue_exit(&file->ring);
         return result;
@@ -65,6 +51,12 @@ bool vdev_host_file_uring_queue(struct vdev_host_file *file, struct file_operati
 
     if (kind >= VDEV_BLOCK_DISCARD && file->is_device) {
         return false; /* ioctls */
+    }
+    if (kind == VDEV_BLOCK_WRITE && file->memory_alignment == 1) {
+        /* Into the page cache: most file systems do not without waiting, so that io_uring hands
+         * each to a thread of the kernel's, for three times what the call itself costs. It waits
+         * only when the kernel holds back who writes faster than the disk. */
+        return false;
     }
     /* Never full: there is an entry for each operation. */
     struct io_uring_sqe *entry = io_uring_get_sqe(&file->ring);
@@ -153,18 +145,16 @@ static void reap(struct vdev_host_file *file)
 bool vdev_host_file_uring_poll(struct vdev_host_file *file, bool wait)
 {
     struct io_uring *ring = &file->ring;
-    bool queued = io_uring_sq_ready(ring) != 0;
-    int result = 0;
 
     if (file->in_flight == 0) {
         return false;
     }
+    /* What is not taken now is still in the ring, and is seen below. */
     if (wait) {
-        result = io_uring_submit_and_wait(ring, 1);
-    } else if (queued) {
-        result = io_uring_submit(ring);
+        io_uring_submit_and_wait(ring, 1);
+    } else if (io_uring_sq_ready(ring) != 0) {
+        io_uring_submit(ring);
     }
-    (void)result; /* what was not taken is still in the ring, and is seen below */
     reap(file);
     return io_uring_sq_ready(ring) != 0;
 }

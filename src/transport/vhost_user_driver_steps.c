@@ -164,7 +164,8 @@ static int set_eventfd(struct vdev_vhost_user_driver *driver, uint32_t request, 
 
 /* ---- a connection begins ---- */
 
-/* How many queues the device says that it has; of a network device in practice it counts pairs. */
+/* How many queues the device says that it has; of a network device in practice it counts pairs,
+ * and the control queue is not among them. */
 static int greet_queues(struct vdev_vhost_user_driver *driver)
 {
     uint64_t count = 0;
@@ -177,7 +178,7 @@ static int greet_queues(struct vdev_vhost_user_driver *driver)
         return status;
     }
     if (driver->driver.id == VDEV_VIRTIO_ID_NET && count <= VDEV_VHOST_USER_DRIVER_QUEUES) {
-        count *= 2;
+        count = 2 * count + 1;
     }
     return count >= driver->configuration.queue_count
                ? VDEV_OK
