@@ -52,7 +52,7 @@ int vdev_device_queue_start(struct vdev_device_queue *queue, const struct vdev_m
     queue->event_index = configuration->event_index;
     queue->inflight = configuration->inflight;
     if (queue->inflight != NULL) {
-        ring_inflight_recover(queue);
+        vdev_ring_inflight_recover(queue);
     }
     queue->plain = queue->inflight == NULL;
     queue->live = true;
@@ -292,13 +292,13 @@ static __attribute__((noinline)) int take_noted(struct vdev_device_queue *queue,
     while (*budget != 0) {
         uint16_t head;
         if (queue->retake_count != 0) {
-            head = ring_inflight_retake(queue);
+            head = vdev_ring_inflight_retake(queue);
         } else {
             int status = look(queue, &head);
             if (status != VDEV_OK) {
                 return status;
             }
-            ring_inflight_take(queue, head);
+            vdev_ring_inflight_take(queue, head);
             queue->next_available++;
         }
         queue->chains++;
@@ -374,10 +374,10 @@ static __attribute__((noinline)) void give_noted(struct vdev_device_queue *queue
         struct vring_used_elem *entry = &used->ring[queue->next_used++ & (queue->size - 1u)];
         ring_store32(&entry->id, chains[i].id);
         ring_store32(&entry->len, chains[i].written);
-        ring_inflight_batch(queue, chains[i].id);
+        vdev_ring_inflight_batch(queue, chains[i].id);
     }
     ring_store_release(&used->idx, queue->next_used); /* B */
-    ring_inflight_settle(queue, chains, count);
+    vdev_ring_inflight_settle(queue, chains, count);
 }
 
 static __attribute__((noinline)) void give_one_noted(struct vdev_device_queue *queue, uint16_t id,
@@ -435,12 +435,12 @@ static void put_back(struct vdev_device_queue *queue)
     const struct vring_avail *available = queue->available;
 
     if (queue->chains == queue->retaken_count) {
-        ring_inflight_return(queue);
+        vdev_ring_inflight_return(queue);
     } else {
         queue->next_available--;
         uint16_t head = ring_load16(&available->ring[queue->next_available & (queue->size - 1u)]);
         if (head < queue->size) {
-            ring_inflight_untake(queue, head);
+            vdev_ring_inflight_untake(queue, head);
         }
     }
     queue->chains--;

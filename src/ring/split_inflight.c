@@ -97,7 +97,7 @@ static struct list sort(struct vdev_device_queue *queue)
     return all;
 }
 
-uint16_t ring_inflight_retake(struct vdev_device_queue *queue)
+uint16_t vdev_ring_inflight_retake(struct vdev_device_queue *queue)
 {
     struct ring_inflight *notes = queue->inflight;
     uint16_t head = queue->retake_first;
@@ -111,7 +111,7 @@ uint16_t ring_inflight_retake(struct vdev_device_queue *queue)
     return head;
 }
 
-void ring_inflight_return(struct vdev_device_queue *queue)
+void vdev_ring_inflight_return(struct vdev_device_queue *queue)
 {
     struct ring_inflight *notes = queue->inflight;
     uint16_t head = queue->retaken_last;
@@ -156,7 +156,7 @@ static void settle_last(struct vdev_device_queue *queue, uint16_t batch)
     notes_store16(&notes->used_idx, queue->next_used);
 }
 
-void ring_inflight_recover(struct vdev_device_queue *queue)
+void vdev_ring_inflight_recover(struct vdev_device_queue *queue)
 {
     const struct ring_inflight *notes = queue->inflight;
     const struct vring_used *used = queue->used;
@@ -182,7 +182,7 @@ void ring_inflight_recover(struct vdev_device_queue *queue)
     queue->next_available = (uint16_t)(queue->next_used + list.count);
 }
 
-void ring_inflight_take(struct vdev_device_queue *queue, uint16_t head)
+void vdev_ring_inflight_take(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
@@ -190,14 +190,14 @@ void ring_inflight_take(struct vdev_device_queue *queue, uint16_t head)
     notes_store8(&notes->desc[head].inflight, 1);
 }
 
-void ring_inflight_untake(struct vdev_device_queue *queue, uint16_t head)
+void vdev_ring_inflight_untake(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
     notes_store8(&notes->desc[head].inflight, 0);
 }
 
-void ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head)
+void vdev_ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head)
 {
     struct ring_inflight *notes = queue->inflight;
 
@@ -205,8 +205,8 @@ void ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head)
     notes_store16(&notes->last_batch_head, head);
 }
 
-void ring_inflight_settle(struct vdev_device_queue *queue, const struct vdev_used_chain *chains,
-                          size_t count)
+void vdev_ring_inflight_settle(struct vdev_device_queue *queue,
+                               const struct vdev_used_chain *chains, size_t count)
 {
     struct ring_inflight *notes = queue->inflight;
 

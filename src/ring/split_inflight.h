@@ -20,7 +20,7 @@
 struct ring_inflight_entry {
     uint8_t inflight; /* this head is */
     uint8_t padding[5];
-    uint16_t next;    /* see last_batch_head; and ring_inflight_recover */
+    uint16_t next;    /* see last_batch_head; and vdev_ring_inflight_recover */
     uint64_t counter; /* heads taken before this one */
 };
 
@@ -77,20 +77,20 @@ static inline void notes_store64(uint64_t *shared, uint64_t value)
  * Notes of another version, with features, for another size, or further from the used ring than a
  * batch can be are as good as none: the memory is made new.
  */
-void ring_inflight_recover(struct vdev_device_queue *queue);
+void vdev_ring_inflight_recover(struct vdev_device_queue *queue);
 
 /* The head, which is in range, is about to be handed out; and: goes back as if it never was. */
-void ring_inflight_take(struct vdev_device_queue *queue, uint16_t head);
-void ring_inflight_untake(struct vdev_device_queue *queue, uint16_t head);
+void vdev_ring_inflight_take(struct vdev_device_queue *queue, uint16_t head);
+void vdev_ring_inflight_untake(struct vdev_device_queue *queue, uint16_t head);
 
 /* The next head of the list, which is not empty; and: the one that came last goes back to it. */
-uint16_t ring_inflight_retake(struct vdev_device_queue *queue);
-void ring_inflight_return(struct vdev_device_queue *queue);
+uint16_t vdev_ring_inflight_retake(struct vdev_device_queue *queue);
+void vdev_ring_inflight_return(struct vdev_device_queue *queue);
 
 /* One of those that the next store to the index of the used ring gives back; in range. */
-void ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head);
+void vdev_ring_inflight_batch(struct vdev_device_queue *queue, uint16_t head);
 /* They are given back: these are all of them. */
-void ring_inflight_settle(struct vdev_device_queue *queue, const struct vdev_used_chain *chains,
-                          size_t count);
+void vdev_ring_inflight_settle(struct vdev_device_queue *queue,
+                               const struct vdev_used_chain *chains, size_t count);
 
 #endif

@@ -13,6 +13,8 @@ required_packages=(
     ninja-build
     check
     libfdt-dev
+    liburing-dev
+    libseccomp-dev
     device-tree-compiler
     linux-libc-dev
     gcc-arm-none-eabi
