@@ -362,6 +362,38 @@ START_TEST(a_changed_medium_changes_the_partitions)
 }
 END_TEST
 
+START_TEST(ranges_are_passed_on_where_the_device_takes_them)
+{
+    struct asked range;
+    setup();
+    init(SLOTS);
+    ck_assert_int_eq(add(0, 100, 50, false), VDEV_OK);
+    make(&range, 0, VDEV_BLOCK_DISCARD, 3, 0);
+    range.request.buffer_count = 0;
+    range.request.sectors = 4;
+    ck_assert_int_eq(submit(&range), VDEV_ERROR_UNSUPPORTED);
+    disk.block.information.maximum_discard_sectors = 8;
+    disk.block.information.maximum_zeroes_sectors = 5;
+    disk.block.information.optimal_size = 4096;
+    vdev_block_partitions_changed(&mux);
+    ck_assert_uint_eq(partitions[0].block.information.maximum_zeroes_sectors, 5);
+    ck_assert_uint_eq(partitions[0].block.information.optimal_size, 4096);
+    ck_assert_int_eq(submit(&range), VDEV_OK);
+    vdev_block_poll(&disk.block);
+    ck_assert_int_eq(range.status, VDEV_OK);
+    ck_assert_uint_ne(disk.bytes[103 * 512 - 1], 0xdd);
+    ck_assert_uint_eq(disk.bytes[103 * 512], 0xdd);
+    ck_assert_uint_eq(disk.bytes[107 * 512 - 1], 0xdd);
+    ck_assert_uint_ne(disk.bytes[107 * 512 + 1], 0xdd);
+    /* The neighbour's sectors are out of reach, and so is more than the device takes. */
+    range.request.sector = 47;
+    ck_assert_int_eq(submit(&range), VDEV_ERROR_RANGE);
+    range.request.sector = 0;
+    range.request.sectors = 9;
+    ck_assert_int_eq(submit(&range), VDEV_ERROR_FULL);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mux_block_partition");
@@ -383,6 +415,7 @@ int main(void)
     tcase_add_test(tests, a_device_that_cannot_decide_costs_bounded_work);
     tcase_add_test(tests, a_flush_that_waited_for_a_device_without_one_is_done);
     tcase_add_test(tests, a_changed_medium_changes_the_partitions);
+    tcase_add_test(tests, ranges_are_passed_on_where_the_device_takes_them);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
