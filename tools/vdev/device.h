@@ -28,6 +28,8 @@ struct device_operations {
     int (*open)(struct device *device, const char **remove, struct vdev_host_error *error);
     /* Wait until nothing of the guest's memory is in use; may be NULL. */
     void (*drain)(struct device *device);
+    /* The size of the process's own terminal has changed; may be NULL. */
+    void (*resized)(struct device *device);
     /* Counters, a line each: name, space, value. */
     void (*report)(struct device *device, FILE *out);
     void (*close)(struct device *device); /* after the server has stopped */

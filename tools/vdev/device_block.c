@@ -7,6 +7,7 @@
 #include <vdev/status.h>
 
 #include "device.h"
+#include "log.h"
 #include "statistics.h"
 
 /* Requests in flight, and pieces of memory in one: Linux' 128 segments, header and status. */
@@ -22,6 +23,12 @@ struct block {
     struct vdev_block_backend_slot slots[DEPTH];
     struct vdev_buffer buffers[DEPTH * PIECES];
 };
+
+static void log_file(void *context, const char *line)
+{
+    (void)context;
+    log_line(VDEV_HOST_LOG_ERROR, "%s", line);
+}
 
 static int open_block(struct device *device, const char **remove, struct vdev_host_error *error)
 {
@@ -41,6 +48,7 @@ static int open_block(struct device *device, const char **remove, struct vdev_ho
             .direct = options->direct,
             .depth = DEPTH,
             .identifier = options->serial,
+            .log = log_file,
         },
         error);
     if (block->file == NULL) {

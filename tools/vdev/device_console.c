@@ -180,6 +180,13 @@ static void report(struct device *device, FILE *out)
     fprintf(out, "malformed %u\n", console->backend.malformed);
 }
 
+static void look_at_size(struct device *device)
+{
+    struct console *console = device->own;
+
+    vdev_host_terminal_look_at_size(console->terminal);
+}
+
 static void close_console(struct device *device)
 {
     struct console *console = device->own;
@@ -190,6 +197,7 @@ static void close_console(struct device *device)
 
 const struct device_operations device_console = {
     .open = open_console,
+    .resized = look_at_size,
     .report = report,
     .close = close_console,
 };

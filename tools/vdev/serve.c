@@ -79,7 +79,16 @@ static void signalled(struct vdev_host_watch *watch)
     struct server *server = (struct server *)((char *)watch - offsetof(struct server, signals));
     struct signalfd_siginfo signal;
 
-    if (read(watch->descriptor, &signal, sizeof signal) == sizeof signal) {
+    if (read(watch->descriptor, &signal, sizeof signal) != sizeof signal) {
+        return;
+    }
+    if (signal.ssi_signo == SIGWINCH) {
+        for (size_t i = 0; i < server->device_count; i++) {
+            if (server->devices[i].operations->resized != NULL) {
+                server->devices[i].operations->resized(&server->devices[i]);
+            }
+        }
+    } else {
         log_line(VDEV_HOST_LOG_INFO, "%s: ending",
                  signal.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
         loop_stop(&server->loop);
@@ -216,6 +225,7 @@ static int open_signals(struct server *server, struct vdev_host_error *error)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGWINCH);
     int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (descriptor < 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
         return fail_system(error, "signals", errno);
