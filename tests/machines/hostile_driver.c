@@ -140,7 +140,15 @@ static void start(const struct hyp_boot *boot)
     static struct vdev_block_backend_slot slots[SLOTS];
     static struct vdev_buffer buffers[SLOTS * BUFFERS];
     const struct vdev_block_backend_configuration configuration = {
-        &memory, &disk, slots, SLOTS, buffers, BUFFERS, QUEUE_SIZE, "hostile"};
+        .memory = &memory,
+        .block = &disk,
+        .slots = slots,
+        .slot_count = SLOTS,
+        .buffers = buffers,
+        .buffers_per_slot = BUFFERS,
+        .queue_size = QUEUE_SIZE,
+        .identifier = "hostile",
+    };
 
     disk =
         (struct vdev_block){.operations = &operations,
