@@ -50,8 +50,10 @@ class Hostile:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        code = 0 if kind is not None else self.server.end()
         self.server.__exit__()
+        expect(code == 0, code, self.server.log()[-20:])  # a sanitizer has its own
 
     def works(self):
         """The next one is served, to the bottom of the disk."""
