@@ -320,6 +320,40 @@ def one_that_asks_and_does_not_read(case):
         hostile.works()
 
 
+def memory_slots_to_the_last(case):
+    """With REPLY_ACK a refusal is told, and the connection goes on."""
+    def told(driver, request, payload, descriptors=()):
+        driver.send(request, payload, descriptors, flags=peer.VERSION | peer.NEED_REPLY)
+        return struct.unpack("<Q", driver.receive())[0]
+
+    def slot(number, length=4096):
+        return struct.pack("<QQQQQ", 0, number << 16, length, peer.USER + (number << 16), 0)
+
+    with Hostile(case) as hostile:
+        with hostile.meet() as driver:
+            features = driver.ask(peer.GET_FEATURES)
+            offered = driver.ask(peer.GET_PROTOCOL_FEATURES)
+            driver.send(peer.SET_PROTOCOL_FEATURES, struct.pack("<Q", offered))
+            driver.send(peer.SET_OWNER)
+            driver.send(peer.SET_FEATURES,
+                        struct.pack("<Q", features & (peer.F_VERSION_1 | peer.F_PROTOCOL)))
+            slots = driver.ask(peer.GET_MAX_MEM_SLOTS)
+            expect(8 <= slots <= 64, slots)
+            for number in range(slots):
+                expect(told(driver, peer.ADD_MEM_REG, slot(number), [driver.new_memory()]) == 0)
+            expect(hostile.held.now()[1] == hostile.before[1] + slots, hostile.held.now())
+            expect(told(driver, peer.ADD_MEM_REG, slot(slots), [driver.new_memory()]) != 0)
+            expect(told(driver, peer.REM_MEM_REG, slot(slots + 1)) != 0)
+            expect(told(driver, peer.REM_MEM_REG, slot(3, 8192)) != 0)
+            for number in range(1, slots, 2):
+                expect(told(driver, peer.REM_MEM_REG, slot(number)) == 0)
+            expect(hostile.held.now()[1] == hostile.before[1] + slots - slots // 2)
+            expect(told(driver, peer.SET_VRING_NUM, struct.pack("<II", 99, 8)) != 0)
+            expect(driver.ask(peer.GET_FEATURES) == features)
+        hostile.after("slots", lines=4)
+        hostile.works()
+
+
 def a_second_connection(case):
     with Hostile(case) as hostile:
         with hostile.meet() as driver:
