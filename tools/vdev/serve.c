@@ -174,6 +174,20 @@ static int find_listening(const struct device_options *options, int *inherited, 
     return descriptor;
 }
 
+/* Nobody goes without a disk because counters cannot be asked for. */
+static void open_control(struct server *server, const char *socket,
+                         void (*report)(void *context, FILE *out), void *context)
+{
+    struct vdev_host_error error;
+
+    if (control_open(&server->controls[server->control_count], &server->loop, socket, report,
+                     context, &error) == 0) {
+        server->control_count++;
+    } else {
+        log_line(VDEV_HOST_LOG_INFO, "no counters: %s", error.text);
+    }
+}
+
 static int open_device(struct server *server, const struct device_options *options, int listening,
                        struct vdev_host_error *error)
 {
@@ -209,11 +223,7 @@ static int open_device(struct server *server, const struct device_options *optio
         if (!add_folder(server, options->socket)) {
             return fail_system(error, options->socket, ENOMEM);
         }
-        if (control_open(&server->controls[server->control_count], &server->loop, options->socket,
-                         report_device, device, error) != 0) {
-            return -1;
-        }
-        server->control_count++;
+        open_control(server, options->socket, report_device, device);
     }
     return 0;
 }
@@ -305,11 +315,7 @@ static int set_up(struct server *server, struct vdev_host_error *error)
             return EXIT_FAILURE;
         }
     }
-    if (control_open(&server->controls[server->control_count], &server->loop, NULL, report_all,
-                     server, error) != 0) {
-        return EXIT_FAILURE;
-    }
-    server->control_count++;
+    open_control(server, NULL, report_all, server);
     return confine(server, error) == 0 ? -1 : EXIT_FAILURE;
 }
 
