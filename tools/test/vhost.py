@@ -17,6 +17,7 @@ import sys
 import time
 
 import vhost_clients as clients
+import vhost_links as links
 
 MIB = 1 << 20
 # As the guest's init divides its disk.
@@ -103,13 +104,6 @@ def judge_disk(tests, title, place, image, found):
     )
 
 
-def judge_end(tests, title, place, server):
-    status = server.end()
-    # Another server is not what is judged.
-    if place.ours:
-        tests.check(f"{title}: the server ends when told to", status == 0, status)
-
-
 def block(tests, title, place, guest):
     image = place.disk()
     with place.block(image) as server, guest(server.path) as linux:
@@ -120,7 +114,7 @@ def block(tests, title, place, guest):
             print(server.said()[-1000:])
             return
         tests.check(f"{title}: the guest powers off", linux.wait(clients.POWER_OFF) == 0)
-        judge_end(tests, title, place, server)
+        place.judge_end(tests, title, server)
     judge_disk(tests, title, place, image, found)
 
 
@@ -217,7 +211,7 @@ def reconnect(tests, place):
             return
         tests.check(f"{title}: the guest powers off", linux.wait(clients.POWER_OFF) == 0)
         for server in servers:
-            judge_end(tests, title, place, server)
+            place.judge_end(tests, title, server)
     for name, image in zip(names.split(","), images):
         said = dict(word.split("=") for word in found.get(name, "runs=0").split())
         print(f"  {title}: {name}: {said.get('runs')} runs of fio, all verified")
@@ -239,6 +233,10 @@ CASES = {
     "block-user-mode": block_user_mode,
     "block-qemu": block_qemu,
     "reconnect": reconnect,
+    "console-user-mode": links.console_user_mode,
+    "stream-user-mode": links.stream_user_mode,
+    "stream-qemu": links.stream_qemu,
+    "tap-user-mode": links.tap_user_mode,
 }
 
 

@@ -108,11 +108,11 @@ class Server(Process):
 
 def listening(path, process):
     """Has this process a socket at that path? Nobody asks it by connecting: that would be a client."""
-    with open("/proc/net/unix") as sockets:
-        lines = [line.split() for line in sockets]
-    # The flag 10000 says that it accepts.
-    nodes = [words[6] for words in lines if words[-1] == path and words[3] == "00010000"]
     try:
+        with open(f"/proc/{process}/net/unix") as sockets:
+            lines = [line.split() for line in sockets]
+        # The flag 10000 says that it accepts.
+        nodes = [words[6] for words in lines if words[-1] == path and words[3] == "00010000"]
         links = [os.readlink(f"/proc/{process}/fd/{each}") for each in os.listdir(f"/proc/{process}/fd")]
     except OSError:
         return False
@@ -172,10 +172,10 @@ class Place:
             file.truncate(DISK)
         return self.path(name)
 
-    def serve(self, name, *words):
-        """`vdev serve` of one device, at a socket of that name."""
+    def serve(self, name, *words, before=()):
+        """`vdev serve` of one device, at a socket of that name; `before` starts the program."""
         path = self.path(name)
-        command = [self.server, "serve", words[0], "--socket", path, *words[1:]]
+        command = [*before, self.server, "serve", words[0], "--socket", path, *words[1:]]
         return Server(command, self.folder, path)
 
     def block(self, image, name="block.sock"):
@@ -189,6 +189,11 @@ class Place:
             f"vhost-user-blk,id=e,node-name=file,writable=on,addr.type=unix,addr.path={path}",
         ]
         return Server(command, self.folder, path)
+
+    def judge_end(self, tests, title, server):
+        status = server.end()
+        if self.ours:  # another server is not what is judged
+            tests.check(f"{title}: the server ends when told to", status == 0, status)
 
     def program(self, path, *words):
         """One of the guest's own programs, here; its output, or None when it fails."""
