@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -275,6 +276,31 @@ def two_devices_live_in_one_process(case):
             expect(disk.ask(peer.GET_FEATURES) >> 5 & 1 == 1)  # read-only
             expect(console.ask(peer.GET_FEATURES) is not None, server.log())
         expect(server.end() == 0)
+
+
+def a_network_and_a_terminal_are_there(case):
+    link = case.path("link")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(case.path("frames"))
+        listening.listen()
+        with case.serve("net", "--socket", case.path("n"), "--stream", case.path("frames"), "--mac",
+                        "02:00:00:00:00:07", "--sandbox=off", "--", "console", "--socket",
+                        case.path("c"), "--pty", "--link", link) as server:
+            expect(server.ready == b"\n" and server.logged("/dev/pts/"), server.log())
+            expect(os.readlink(link).startswith("/dev/pts/"))
+            with peer.Peer(case.path("n")) as driver:
+                driver.ask(peer.GET_PROTOCOL_FEATURES)
+                driver.send(peer.SET_PROTOCOL_FEATURES, struct.pack("<Q", 1 << 9))
+                driver.send(peer.GET_CONFIG, struct.pack("<III", 0, 6, 0) + bytes(6))
+                expect(driver.receive()[12:] == bytes([2, 0, 0, 0, 0, 7]), server.log())
+            net, console = json.loads(
+                case.run("stat", "--json", str(server.process.pid)).stdout)["devices"]
+            expect(net["link"] == 1 and net["frames.to_guest"] == 0, net)
+            expect(console["terminal"] == os.readlink(link), console)
+            expect(server.end() == 0 and not os.path.lexists(link), server.log())
+    fails(case.run("serve", "net", "--socket", case.path("n"), "--stream", case.path("frames")), 1,
+          "frames")
+    fails(case.run("serve", "net", "--socket", case.path("n"), "--tap", "x" * 40), 1, "x" * 40)
 
 
 def counters_count(case):
