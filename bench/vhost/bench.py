@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -132,6 +133,30 @@ def run_load(arguments, server, load, seed):
     }
 
 
+def busy_seconds():
+    """Of all processors, since the machine was started; what a host took from it counts, too."""
+    with open("/proc/stat") as stat:
+        user, nice, system, _, _, irq, softirq, steal = map(int, stat.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
+def own_seconds(servers):
+    used = sum(server.processor_seconds() for server in servers)
+    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
+        usage = resource.getrusage(who)
+        used += usage.ru_utime + usage.ru_stime
+    return used
+
+
+def warn_of_others(servers, before):
+    """A figure from a machine that does other things meanwhile is of little worth."""
+    time_then, busy_then, own_then = before
+    others = (busy_seconds() - busy_then) - (own_seconds(servers) - own_then)
+    share = others / (time.monotonic() - time_then) / os.cpu_count()
+    if share > 0.05:
+        print(f"beware: {share:.0%} of the processors was busy with something else")
+
+
 def median(rounds, what):
     return statistics.median(each[what] for each in rounds)
 
@@ -157,6 +182,7 @@ def measure(arguments, servers):
     ours, peer = servers
     print(f"{'':<36}{'vdev':>12}{PEER[:11]:>12}  {'':<12}{'ratio':>6}")
     idle = [server.resident() for server in servers]
+    before = time.monotonic(), busy_seconds(), own_seconds(servers)
     for load in LOADS:
         if arguments.only and arguments.only not in load[0]:
             continue
@@ -175,6 +201,7 @@ def measure(arguments, servers):
                       + " ".join(f"{each['rate']:.0f}" for each in rounds[server])
                       + f"; the client: {median(rounds[server], 'client_cpu'):.2f} us/request, "
                       f"{median(rounds[server], 'share'):.0%} of a processor")
+    warn_of_others(servers, before)
     loaded = [server.resident() for server in servers]
     for what, values in (("idle", idle), ("after", loaded)):
         rows.append(show(row(f"vhost/block/resident-{what}", values[0], "KiB", values[1], True)))
