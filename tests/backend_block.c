@@ -38,9 +38,9 @@ START_TEST(describes_itself)
     ck_assert_uint_eq(machine_read32(&machine, 0x104), 0);
     ck_assert_uint_eq(machine_read32(&machine, 0x10c), PER_SLOT - 2); /* seg_max */
     ck_assert_uint_eq(machine_read32(&machine, 0x114), 512);          /* blk_size */
-    const uint32_t bits = 1u << VIRTIO_BLK_F_SIZE_MAX | 1u << VIRTIO_BLK_F_SEG_MAX |
-                          1u << VIRTIO_BLK_F_BLK_SIZE | 1u << VIRTIO_BLK_F_FLUSH |
-                          1u << VIRTIO_RING_F_EVENT_IDX | 1u << VIRTIO_RING_F_INDIRECT_DESC;
+    const uint32_t bits = 1u << VIRTIO_BLK_F_SEG_MAX | 1u << VIRTIO_BLK_F_BLK_SIZE |
+                          1u << VIRTIO_BLK_F_FLUSH | 1u << VIRTIO_RING_F_EVENT_IDX |
+                          1u << VIRTIO_RING_F_INDIRECT_DESC;
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_DEVICE_FEATURES), bits);
     disk.block.information.read_only = true;
     disk.block.information.block_size = 4096;
@@ -48,7 +48,7 @@ START_TEST(describes_itself)
     disk.block.information.maximum_sectors = 1024;
     connect();
     ck_assert_uint_eq(machine_read32(&machine, VIRTIO_MMIO_DEVICE_FEATURES),
-                      bits | 1u << VIRTIO_BLK_F_RO);
+                      bits | 1u << VIRTIO_BLK_F_RO | 1u << VIRTIO_BLK_F_SIZE_MAX);
     ck_assert_uint_eq(machine_read32(&machine, 0x100), 8);
     ck_assert_uint_eq(machine_read32(&machine, 0x104), 3);
     ck_assert_uint_eq(machine_read32(&machine, 0x108), 1024 * 512);

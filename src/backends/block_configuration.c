@@ -69,9 +69,13 @@ void vdev_block_backend_describe(struct vdev_block_backend *backend)
 uint64_t vdev_block_backend_features(const struct vdev_block_backend_configuration *configuration)
 {
     const struct vdev_block_information *information = &configuration->block->information;
-    uint64_t features = 1ull << VIRTIO_BLK_F_SIZE_MAX | 1ull << VIRTIO_BLK_F_SEG_MAX |
-                        1ull << VIRTIO_BLK_F_BLK_SIZE | 1ull << VIRTIO_BLK_F_FLUSH;
+    uint64_t features = 1ull << VIRTIO_BLK_F_SEG_MAX | 1ull << VIRTIO_BLK_F_BLK_SIZE |
+                        1ull << VIRTIO_BLK_F_FLUSH;
 
+    /* Not offered where there is no limit: SeaBIOS multiplies it into 16 bits. */
+    if (information->maximum_sectors != 0) {
+        features |= 1ull << VIRTIO_BLK_F_SIZE_MAX;
+    }
     if (information->read_only) {
         features |= 1ull << VIRTIO_BLK_F_RO;
     } else {

@@ -40,10 +40,21 @@ static bool connected(const struct vdev_host_vhost_user *server)
 
 /* ---- what the session asks for ---- */
 
+/* Send what was put off. One byte into a pipe for many completions, one wake-up of the guest. */
+static void send_calls(struct vdev_host_vhost_user *server)
+{
+    for (size_t i = 0; i < server->call_count; i++) {
+        vdev_host_raise_event(server->calls[i]);
+    }
+    server->call_count = 0;
+}
+
 static int send_reply(void *context, const struct vdev_vhost_user_message *message)
 {
     struct vdev_host_vhost_user *server = context;
 
+    /* Who reads that a ring has stopped is to have heard of all that was done in it. */
+    send_calls(server);
     if (!connected(server) || vdev_host_socket_send(server->connection.descriptor, message) != 0) {
         server->broken = true;
         return -1;
@@ -75,15 +86,6 @@ static int create(void *context, uint64_t length)
 {
     (void)context;
     return vdev_host_memory_create(length);
-}
-
-/* Send what was put off. One byte into a pipe for many completions, one wake-up of the guest. */
-static void send_calls(struct vdev_host_vhost_user *server)
-{
-    for (size_t i = 0; i < server->call_count; i++) {
-        vdev_host_raise_event(server->calls[i]);
-    }
-    server->call_count = 0;
 }
 
 static void turn_ends(struct vdev_host_deferred *deferred)
@@ -425,6 +427,7 @@ int vdev_host_vhost_user_init(struct vdev_host_vhost_user *server,
         int flags = fcntl(listening, F_GETFL);
         if (flags < 0 || fcntl(listening, F_SETFL, flags | O_NONBLOCK) != 0) {
             vdev_host_error_set(error, "%s: %s", server->name, strerror(errno));
+            close(listening);
             return -1;
         }
     }

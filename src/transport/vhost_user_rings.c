@@ -105,6 +105,8 @@ static vdev_vhost_user_reason start_ring(struct vdev_vhost_user_device *session,
         (device->status & VDEV_VIRTIO_STATUS_DRIVER_OK) == 0) {
         vdev_virtio_device_set_status(device, device->status | VDEV_VIRTIO_STATUS_DRIVER_OK);
     }
+    /* What the device gave back before it was killed may not have been said. */
+    vdev_virtio_device_signal(device, index);
     return NULL;
 }
 
@@ -182,6 +184,7 @@ static void drop_kick(struct vdev_vhost_user_device *session, uint16_t index)
 void vdev_vhost_user_end_ring(struct vdev_vhost_user_device *session, uint16_t index)
 {
     session->queues[index].started = false;
+    session->queues[index].pending = false;
     drop_kick(session, index);
 }
 
