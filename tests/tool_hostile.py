@@ -7,6 +7,7 @@ Usage: tool_hostile.py VDEV [--only NAME]
 """
 
 import os
+import resource
 import struct
 import sys
 import time
@@ -365,6 +366,26 @@ def a_second_connection(case):
             expect(driver.ask(peer.GET_FEATURES) is not None)
         hostile.after("second", "refused", lines=3)
         hostile.works()
+
+
+def connections_without_descriptors_left(case):
+    """Each is turned away with one line, and the loop rests in between."""
+    with Hostile(case, "--sandbox=off") as hostile:
+        hostile.said = len(hostile.server.errors())
+        process = hostile.server.process.pid
+        limits = resource.prlimit(process, resource.RLIMIT_NOFILE)
+        used = {int(number) for number in os.listdir(f"/proc/{process}/fd")}
+        lowest = next(number for number in range(1 << 16) if number not in used)
+        resource.prlimit(process, resource.RLIMIT_NOFILE, (lowest, limits[1]))
+        for count in range(1, 3):
+            with peer.Peer(hostile.path) as driver:
+                expect(driver.ended())
+            expect(hostile.server.logged("Too many open files", count), hostile.server.log())
+        time.sleep(0.1)
+        expect(len(hostile.server.errors()) == hostile.said + 2, hostile.server.errors())
+        resource.prlimit(process, resource.RLIMIT_NOFILE, limits)
+        hostile.works()
+        expect(hostile.held.now() == hostile.before, hostile.before, hostile.held.now())
 
 
 TESTS = [value for value in list(globals().values())

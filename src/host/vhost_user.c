@@ -342,6 +342,13 @@ static void accept_one(struct vdev_host_watch *watched)
 
     int connection = accept4(watched->descriptor, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (connection < 0) {
+        if ((errno == EMFILE || errno == ENFILE) && server->spare >= 0) {
+            /* Turned away with the spare one, or the loop would be told of it without end. */
+            close(server->spare);
+            close(accept4(watched->descriptor, NULL, NULL, SOCK_CLOEXEC));
+            server->spare = dup(watched->descriptor);
+            errno = EMFILE;
+        }
         if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
             say(server, VDEV_HOST_LOG_ERROR, "connection", strerror(errno));
         }
@@ -443,6 +450,7 @@ int vdev_host_vhost_user_init(struct vdev_host_vhost_user *server,
         .reads = true,
         .ready = accept_one,
     };
+    server->spare = dup(listening);
     int watching = configuration->loop->watch(configuration->loop, &server->listener);
     if (status != VDEV_OK || watching != 0) {
         vdev_host_error_set(error, "%s: %s", server->name,
@@ -452,6 +460,7 @@ int vdev_host_vhost_user_init(struct vdev_host_vhost_user *server,
             configuration->loop->unwatch(configuration->loop, &server->listener);
         }
         remove_path(server);
+        close(server->spare);
         close(listening);
         return -1;
     }
@@ -465,6 +474,7 @@ void vdev_host_vhost_user_stop(struct vdev_host_vhost_user *server)
     drop(server);
     loop->unwatch(loop, &server->listener);
     remove_path(server);
+    close(server->spare);
     close(server->listener.descriptor);
     server->listener.descriptor = -1;
 }

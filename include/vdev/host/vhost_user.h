@@ -47,6 +47,7 @@ struct vdev_host_vhost_user {
     size_t call_count;
     bool is_deferred;
     bool broken;                        /* the connection is to be dropped */
+    int spare;                          /* a descriptor to give up when there is no other, or -1 */
     volatile int lost;                  /* 1: a page of the peer's memory disappeared */
     char name[108];                     /* the socket's, for log lines */
     uint64_t bound_device, bound_inode; /* the socket's file, if it was made here; else 0, 0 */
