@@ -117,6 +117,18 @@ START_TEST(a_ring_serves_once_it_is_started_and_enabled)
 }
 END_TEST
 
+/* As QEMU's network does. */
+START_TEST(a_ring_may_be_enabled_before_the_features_are_set)
+{
+    enable(0, true);
+    negotiate(ALL);
+    peer_request(&peer, 0);
+    set_up_ring(0, 0);
+    ck_assert_uint_eq(peer_used(&peer, 0)->idx, 1);
+    ck_assert_uint_eq(peer.refusals, 0);
+}
+END_TEST
+
 START_TEST(without_protocol_features_a_ring_is_enabled_at_once)
 {
     struct vdev_vhost_user_message message = peer_table(&peer, 2);
@@ -484,6 +496,7 @@ int main(void)
     TCase *tests = tcase_create("session");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, a_ring_serves_once_it_is_started_and_enabled);
+    tcase_add_test(tests, a_ring_may_be_enabled_before_the_features_are_set);
     tcase_add_test(tests, without_protocol_features_a_ring_is_enabled_at_once);
     tcase_add_test(tests, a_ring_stops_with_all_that_was_in_flight_and_goes_on_there);
     tcase_add_test(tests, a_disabled_ring_rests_and_may_be_set_up_anew);

@@ -373,7 +373,9 @@ vdev_vhost_user_reason vdev_vhost_user_enable_ring(struct vdev_vhost_user_exchan
     if (queue == NULL) {
         return VHOST_USER_NO_SUCH_QUEUE;
     }
-    if ((session->features >> VDEV_VHOST_USER_F_PROTOCOL_FEATURES & 1) == 0) {
+    /* QEMU's network enables its rings before it has said which features it takes. */
+    if (session->features_set &&
+        (session->features >> VDEV_VHOST_USER_F_PROTOCOL_FEATURES & 1) == 0) {
         return VHOST_USER_NOT_NEGOTIATED;
     }
     if (enabled > 1) {
