@@ -25,6 +25,7 @@ import report_network  # noqa: E402
 import report_placement  # noqa: E402
 import sizes  # noqa: E402
 import systems  # noqa: E402
+import vhost  # noqa: E402
 import workload  # noqa: E402
 
 ROW_FIELDS = (
@@ -422,5 +423,6 @@ def run(build):
             tests.check("the second run does its work", False, f"{error}\n{error.details}")
         omap3.run(tests, build, done["pure"].original, progress)
     systems.run(tests, build, progress, refuses)
+    vhost.run(tests, build, progress)
     print(f"  the whole system: {tests.passed} passed, {tests.failed} failed")
     return tests.passed, tests.failed

@@ -13,6 +13,7 @@ import contextlib
 import os
 import random
 import shutil
+import signal
 import sys
 import time
 
@@ -260,6 +261,7 @@ def main():
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--server", metavar="PROGRAM")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all is dead that was started
     tests = system.Tests()
     run(tests, options.build, print, options.only, options.server, options.kills)
     print(f"{tests.passed} passed, {tests.failed} failed")

@@ -85,6 +85,7 @@ class Server(Process):
         deadline = time.monotonic() + SERVER
         while not listening(self.path, self.process.pid):
             if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
                 raise Unserved(f"{' '.join(self.command)}: {self.said()[-500:]}")
             time.sleep(0.005)
 
