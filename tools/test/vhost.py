@@ -153,14 +153,13 @@ def worked(server):
 
 
 def serves(server, work):
-    """Waits until a client has given the server its memory, and has then had it work for so many
-    nanoseconds; false: in RECONNECT seconds, none has."""
+    """Waits until a client has connected, and has then had the server work for so many nanoseconds;
+    false: in RECONNECT seconds, none has."""
     deadline, start = time.monotonic() + RECONNECT, None
     while time.monotonic() < deadline:
         if start is None:
-            with open(f"/proc/{server.process.pid}/maps") as maps:
-                if "/memfd:" in maps.read():
-                    start = worked(server)
+            if clients.connected(server.path, server.process.pid):
+                start = worked(server)
         elif worked(server) >= start + work:
             return True
         time.sleep(0.002)

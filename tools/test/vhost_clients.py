@@ -107,17 +107,23 @@ class Server(Process):
         return self.wait(SERVER)
 
 
-def listening(path, process):
-    """Has this process a socket at that path? Nobody asks it by connecting: that would be a client."""
+def sockets(path, process):
+    """Those that are at a path in the network of a process: its flags and state of each. Nobody asks
+    the server by connecting: that would be a client."""
     try:
-        with open(f"/proc/{process}/net/unix") as sockets:
-            lines = [line.split() for line in sockets]
-        # The flag 10000 says that it accepts.
-        nodes = [words[6] for words in lines if words[-1] == path and words[3] == "00010000"]
-        links = [os.readlink(f"/proc/{process}/fd/{each}") for each in os.listdir(f"/proc/{process}/fd")]
+        with open(f"/proc/{process}/net/unix") as file:
+            lines = [line.split() for line in file]
     except OSError:
-        return False
-    return any(f"socket:[{node}]" in links for node in nodes)
+        return []
+    return [(words[3], words[5]) for words in lines if words[-1] == path]
+
+
+def listening(path, process):
+    return any(flags == "00010000" for flags, _ in sockets(path, process))
+
+
+def connected(path, process):
+    return any(state == "03" for _, state in sockets(path, process))
 
 
 class Guest(Process):
