@@ -20,7 +20,7 @@
 #include <vdev/host/file_block.h>
 #include <vdev/status.h>
 
-#include "support/host_loop.h"
+#include "support/epoll_loop.h"
 
 #define SECTORS 2048u
 #define BYTES   (SECTORS * 512u)
@@ -30,7 +30,7 @@ enum { RING, RING_DIRECT, RING_NO_DEFER, CALLS, CALLS_DIRECT, CALLS_NO_DEFER, WA
 
 static char folder[64];
 static char path[PATH_MAX];
-static struct host_loop loop;
+static struct epoll_loop loop;
 static struct vdev_host_file *image;
 static struct vdev_block *block;
 static int own = -1; /* the test's descriptor */
@@ -60,7 +60,10 @@ static void on_log(void *context, const char *text)
 
 static struct vdev_host_file_configuration configuration(int way)
 {
-    host_loop_init(&loop, way != RING_NO_DEFER && way != CALLS_NO_DEFER);
+    epoll_loop_init(&loop);
+    if (way != RING_NO_DEFER && way != CALLS_NO_DEFER) {
+        epoll_loop_can_defer(&loop);
+    }
     return (struct vdev_host_file_configuration){
         .path = path,
         .loop = &loop.loop,
@@ -115,7 +118,7 @@ static void teardown(void)
         image = NULL;
     }
     while (loop.deferred != NULL) {
-        host_loop_turn(&loop, 0); /* what was deferred frees itself */
+        epoll_loop_turn(&loop, 0); /* what was deferred frees itself */
     }
     close(own);
     unlink(path);
@@ -159,7 +162,7 @@ static int ask(struct asked *asked, enum vdev_block_operation operation, uint64_
 static void wait_for(const struct asked *asked)
 {
     while (asked->status == 1) {
-        ck_assert(host_loop_turn(&loop, 20000)); /* or nobody was told */
+        ck_assert(epoll_loop_turn(&loop, 20000)); /* or nobody was told */
     }
 }
 
@@ -346,7 +349,7 @@ START_TEST(a_completion_may_submit_anew)
     resubmissions = 0;
     ck_assert_int_eq(vdev_block_submit(block, &request), VDEV_OK);
     while (resubmissions < 50) {
-        ck_assert(host_loop_turn(&loop, 20000));
+        ck_assert(epoll_loop_turn(&loop, 20000));
     }
     ck_assert_uint_eq(resubmissions, 50);
 }
@@ -371,7 +374,7 @@ START_TEST(drains_and_closes_with_requests_in_flight)
     for (unsigned i = 0; i < 64; i++) {
         ck_assert_int_eq(asked[i].status, VDEV_OK);
     }
-    ck_assert_uint_eq(loop.count, 0); /* watched any more */
+    ck_assert_int_eq(loop.watched, 0); /* watched any more */
 }
 END_TEST
 
@@ -503,7 +506,7 @@ static void check_refused(const char *expected)
     ck_assert_msg(strstr(error.text, expected) != NULL, "%s", error.text);
     ck_assert(strncmp(error.text, path, strlen(path)) == 0);
     ck_assert_ptr_null(strchr(error.text, '\n'));
-    ck_assert_uint_eq(loop.count, 0);
+    ck_assert_int_eq(loop.watched, 0);
 }
 
 START_TEST(refuses_what_is_no_image)
