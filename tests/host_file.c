@@ -60,7 +60,7 @@ static void on_log(void *context, const char *text)
 
 static struct vdev_host_file_configuration configuration(int way)
 {
-    epoll_loop_init(&loop);
+    loop.loop.defer = NULL;
     if (way != RING_NO_DEFER && way != CALLS_NO_DEFER) {
         epoll_loop_can_defer(&loop);
     }
@@ -106,6 +106,7 @@ static void setup(void)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/disk.img", folder);
     memory = aligned_alloc(4096, 2 * BYTES);
+    epoll_loop_init(&loop);
     make_image(BYTES);
     completions = lines = 0;
     line[0] = 0;

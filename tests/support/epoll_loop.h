@@ -106,7 +106,11 @@ static inline bool epoll_loop_turn(struct epoll_loop *self, int milliseconds)
     if (epoll_loop_end_turn(self)) {
         return true;
     }
-    if (epoll_wait(self->epoll, &event, 1, milliseconds) != 1) {
+    int count;
+    do { /* io_uring's completions interrupt it */
+        count = epoll_wait(self->epoll, &event, 1, milliseconds);
+    } while (count < 0 && errno == EINTR);
+    if (count != 1) {
         return false;
     }
     struct vdev_host_watch *watch = event.data.ptr;
