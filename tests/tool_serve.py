@@ -356,6 +356,23 @@ def counters_tell_queues_apart(case):
                 expect(device["bytes.read"] == turn * 26 * 512, device)
 
 
+def a_killed_process_is_replaced_at_once(case):
+    """With a request in flight, whose image is locked until the disk has done with it."""
+    server = case.block("--sandbox=off")
+    for _ in range(10):
+        with server, peer.Peer(case.path("b")) as driver:
+            driver.negotiate()
+            driver.share()
+            driver.start_queue()
+            driver.put_read(0, sectors=1024)
+            server.process.kill()
+            following = case.serve("block", "--socket", case.path("b"), "--image",
+                                   case.path("disk.img"), "--sandbox=off")
+        expect(following.ready == b"\n", following.log())
+        server = following
+    expect(server.end() == 0)
+
+
 def one_connection_comes_after_another(case):
     with case.block("--log", "debug") as server:
         for _ in range(20):
