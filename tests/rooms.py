@@ -137,6 +137,11 @@ def violations(root, files):
     return found
 
 
+def is_source(path):
+    """What a fuzzer has made is bytes, and no one's text."""
+    return not path.startswith("fuzz/corpus/")
+
+
 def project_files(root):
     """What is under version control, or all there is where git or the history is missing."""
     result = subprocess.run(
@@ -146,12 +151,12 @@ def project_files(root):
         text=True,
     )
     if result.returncode == 0 and result.stdout:
-        return sorted(set(result.stdout.split("\0")) - {""})
+        return sorted(path for path in set(result.stdout.split("\0")) - {""} if is_source(path))
     found = []
     for at, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in (".git", "build", "__pycache__")]
         found += [os.path.relpath(os.path.join(at, file), root) for file in files]
-    return sorted(found)
+    return sorted(filter(is_source, found))
 
 
 SPDX = "/* SPDX-License-Identifier: BSD-2-Clause */\n"

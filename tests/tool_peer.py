@@ -129,39 +129,51 @@ class Peer:
 
     def start_queue(self, ring=USER):
         """Descriptors at the ring's beginning, available at 0x1000, used at 0x2000."""
-        self.kick, self.call = self.new_event(), self.new_event()
-        self.send(SET_VRING_NUM, struct.pack("<II", 0, QUEUE))
-        self.send(SET_VRING_BASE, struct.pack("<II", 0, 0))
-        self.send(SET_VRING_ADDR, ring_addresses(ring))
-        self.send(SET_VRING_CALL, struct.pack("<Q", 0), [self.call])
-        self.send(SET_VRING_KICK, struct.pack("<Q", 0), [self.kick])
-        self.send(SET_VRING_ENABLE, struct.pack("<II", 0, 1))
+        self.kick, self.call = self.start(0, ring)
 
-    def put_read(self, sector, index=0):
-        """Into the ring: a read of a sector, to 0x3010."""
+    def start(self, queue, ring):
+        """Start any queue; its kick and call."""
+        kick, call = self.new_event(), self.new_event()
+        self.send(SET_VRING_NUM, struct.pack("<II", queue, QUEUE))
+        self.send(SET_VRING_BASE, struct.pack("<II", queue, 0))
+        self.send(SET_VRING_ADDR, ring_addresses(ring, queue))
+        self.send(SET_VRING_CALL, struct.pack("<Q", queue), [call])
+        self.send(SET_VRING_KICK, struct.pack("<Q", queue), [kick])
+        self.send(SET_VRING_ENABLE, struct.pack("<II", queue, 1))
+        return kick, call
+
+    def put_read(self, sector, index=0, sectors=1, at=0, kick=None):
+        """Into the ring that begins `at` this place of the memory: a read, to 0x3010 from there."""
         memory = self.memory
-        memory[0x3000:0x3010] = struct.pack("<IIQ", 0, 0, sector)
-        memory[0x3010:0x3211] = b"\xff" * 513
-        memory[0:48] = (struct.pack("<QIHH", 0x3000, 16, 1, 1)
-                        + struct.pack("<QIHH", 0x3010, 512, 3, 2)
-                        + struct.pack("<QIHH", 0x3210, 1, 2, 0))
-        memory[0x1004 + 2 * (index % QUEUE):0x1006 + 2 * (index % QUEUE)] = b"\0\0"
-        memory[0x1002:0x1004] = struct.pack("<H", index + 1)
-        os.eventfd_write(self.kick, 1)
+        end = 0x3010 + 512 * sectors
+        memory[at + 0x3000:at + 0x3010] = struct.pack("<IIQ", 0, 0, sector)
+        memory[at + 0x3010:at + end + 1] = b"\xff" * (512 * sectors + 1)
+        memory[at:at + 48] = (struct.pack("<QIHH", at + 0x3000, 16, 1, 1)
+                              + struct.pack("<QIHH", at + 0x3010, 512 * sectors, 3, 2)
+                              + struct.pack("<QIHH", at + end, 1, 2, 0))
+        entry = at + 0x1004 + 2 * (index % QUEUE)
+        memory[entry:entry + 2] = b"\0\0"
+        memory[at + 0x1002:at + 0x1004] = struct.pack("<H", index + 1)
+        os.eventfd_write(self.kick if kick is None else kick, 1)
 
-    def used(self):
-        return struct.unpack("<H", self.memory[0x2002:0x2004])[0]
+    def used(self, at=0):
+        return struct.unpack("<H", self.memory[at + 0x2002:at + 0x2004])[0]
 
     def read_sector(self, sector, index=0):
         """The 512 bytes; None: the disk says no, or nothing."""
+        return self.read_sectors(sector, index)
+
+    def read_sectors(self, sector, index=0, sectors=1, at=0, events=None):
+        """The same of several, from the ring at a place with its kick and call."""
         memory = self.memory
-        self.put_read(sector, index)
-        if not select.select([self.call], [], [], 10)[0]:
+        kick, call = (self.kick, self.call) if events is None else events
+        self.put_read(sector, index, sectors, at, kick)
+        if not select.select([call], [], [], 10)[0]:
             return None
-        os.eventfd_read(self.call)
-        if self.used() != index + 1 or memory[0x3210] != 0:
+        os.eventfd_read(call)
+        if self.used(at) != index + 1 or memory[at + 0x3010 + 512 * sectors] != 0:
             return None
-        return bytes(memory[0x3010:0x3210])
+        return bytes(memory[at + 0x3010:at + 0x3010 + 512 * sectors])
 
 
 def memory_table(regions):

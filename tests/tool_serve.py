@@ -330,6 +330,49 @@ def counters_count(case):
     fails(case.run("stat", "999999999"), 1, "nobody serves there")
 
 
+def counters_tell_queues_apart(case):
+    with case.block("--queues", "3") as server:
+        for turn in (1, 2):  # they count on, whoever is connected
+            with peer.Peer(case.path("b")) as driver:
+                driver.negotiate()
+                driver.share()
+                for queue, requests, sectors in ((0, 5, 1), (2, 7, 3)):
+                    at = queue * 0x8000
+                    events = driver.start(queue, peer.USER + at)
+                    for index in range(requests):
+                        expect(driver.read_sectors(index, index, sectors, at, events) ==
+                               b"".join(bytes([index + more]) * 512 for more in range(sectors)),
+                               queue, index, server.log())
+                # An error is a request without bytes.
+                expect(driver.read_sectors(MIB // 512, 7, 3, at, events) is None)
+                device, = json.loads(case.run("stat", "--json", case.path("b")).stdout)["devices"]
+                expected = {0: (5, 5 * 512), 1: (0, 0), 2: (8, 7 * 3 * 512)}
+                for queue, (requests, length) in expected.items():
+                    expect(device[f"queue.{queue}.requests"] == turn * requests, device)
+                    expect(device[f"queue.{queue}.bytes"] == turn * length, device)
+                    expect(device[f"queue.{queue}.kicks"] == turn * requests, device)
+                    expect(device[f"queue.{queue}.interrupts"] == turn * requests, device)
+                expect(device["requests.read"] == turn * 12, device)
+                expect(device["bytes.read"] == turn * 26 * 512, device)
+
+
+def a_killed_process_is_replaced_at_once(case):
+    """With a request in flight, whose image is locked until the disk has done with it."""
+    server = case.block("--sandbox=off")
+    for _ in range(10):
+        with server, peer.Peer(case.path("b")) as driver:
+            driver.negotiate()
+            driver.share()
+            driver.start_queue()
+            driver.put_read(0, sectors=1024)
+            server.process.kill()
+            following = case.serve("block", "--socket", case.path("b"), "--image",
+                                   case.path("disk.img"), "--sandbox=off")
+        expect(following.ready == b"\n", following.log())
+        server = following
+    expect(server.end() == 0)
+
+
 def one_connection_comes_after_another(case):
     with case.block("--log", "debug") as server:
         for _ in range(20):

@@ -66,6 +66,7 @@ struct vdev_virtio_queue {
     struct vdev_virtqueue_configuration configuration; /* the driver's, not yet checked */
     struct vdev_device_queue live;
     uint32_t epoch; /* goes by whenever the queue stops: who gives back must be of the same */
+    uint64_t taken; /* chains, in its lives before this one */
     bool ready;
     bool deferred; /* the back-end left off at its bound of work for one entry */
 };
@@ -259,6 +260,14 @@ static inline bool vdev_virtio_device_queue_ready(const struct vdev_virtio_devic
                                                   uint32_t queue)
 {
     return queue < device->queue_count && device->queues[queue].ready;
+}
+
+/* For reports: the chains taken from a queue that exists, since the device was initialized. Those
+ * put back are not counted, those taken again after a restart twice. */
+static inline uint64_t vdev_virtio_device_queue_taken(const struct vdev_virtio_device *device,
+                                                      uint32_t queue)
+{
+    return device->queues[queue].taken + device->queues[queue].live.chains;
 }
 
 /*

@@ -73,6 +73,9 @@ static int refuse(struct vdev_virtio_device *device, int status)
 static void stop_queue(struct vdev_virtio_queue *queue)
 {
     vdev_device_queue_stop(&queue->live);
+    /* May wrap: a chain may be put back once its queue is stopped. The sum is right. */
+    queue->taken += queue->live.chains;
+    queue->live.chains = 0;
     queue->epoch++;
     queue->deferred = false;
 }

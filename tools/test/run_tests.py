@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 
+import fuzz
 import system
 
 CHECKS = re.compile(r"\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)")
@@ -70,7 +71,7 @@ def main():
         lambda name=name: run_folder(os.path.join(build, name))
         for name in ("host", "sanitize", "arm")
     ]
-    for run in [*runs, lambda: system.run(build)]:
+    for run in [*runs, lambda: fuzz.run(build), lambda: system.run(build)]:
         good, bad = run()
         passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed", flush=True)

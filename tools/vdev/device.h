@@ -32,6 +32,8 @@ struct device_operations {
     void (*resized)(struct device *device);
     /* Counters, a line each: name, space, value. */
     void (*report)(struct device *device, FILE *out);
+    /* The data that has gone through one of its queues. */
+    uint64_t (*queue_bytes)(const struct device *device, unsigned queue);
     void (*close)(struct device *device); /* after the server has stopped */
 };
 

@@ -98,6 +98,13 @@ static void report(struct device *device, FILE *out)
     statistics_report(&block->statistics, out);
 }
 
+static uint64_t queue_bytes(const struct device *device, unsigned queue)
+{
+    const struct block *block = device->own;
+
+    return block->statistics.queue_bytes[queue];
+}
+
 static void close_block(struct device *device)
 {
     struct block *block = device->own;
@@ -110,5 +117,6 @@ const struct device_operations device_block = {
     .open = open_block,
     .drain = drain,
     .report = report,
+    .queue_bytes = queue_bytes,
     .close = close_block,
 };

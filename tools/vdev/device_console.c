@@ -180,6 +180,13 @@ static void report(struct device *device, FILE *out)
     fprintf(out, "malformed %u\n", console->backend.malformed);
 }
 
+static uint64_t queue_bytes(const struct device *device, unsigned queue)
+{
+    const struct console *console = device->own;
+
+    return queue == VDEV_CONSOLE_TRANSMIT_QUEUE ? console->sent : console->received;
+}
+
 static void look_at_size(struct device *device)
 {
     struct console *console = device->own;
@@ -199,5 +206,6 @@ const struct device_operations device_console = {
     .open = open_console,
     .resized = look_at_size,
     .report = report,
+    .queue_bytes = queue_bytes,
     .close = close_console,
 };

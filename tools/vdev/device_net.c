@@ -184,6 +184,18 @@ static void report(struct device *device, FILE *out)
     fprintf(out, "malformed %u\n", net->backend.malformed);
 }
 
+/* Commands move no frames. */
+static uint64_t queue_bytes(const struct device *device, unsigned queue)
+{
+    const struct net *net = device->own;
+
+    return queue == VDEV_NET_TRANSMIT_QUEUE(0)  ? net->below->sent.bytes
+           : queue == VDEV_NET_RECEIVE_QUEUE(0) ? net->below->received.bytes
+                                                : 0;
+}
+
+_Static_assert(VDEV_NET_BACKEND_PAIRS == 1, "all frames go through the one pair's queues");
+
 static void close_net(struct device *device)
 {
     struct net *net = device->own;
@@ -196,5 +208,6 @@ const struct device_operations device_net = {
     .open = open_net,
     .drain = drain,
     .report = report,
+    .queue_bytes = queue_bytes,
     .close = close_net,
 };

@@ -55,6 +55,9 @@ static void report_device(void *context, FILE *out)
     fprintf(out, "running %d\n", vdev_virtio_device_running(device->virtio));
     device->operations->report(device, out);
     for (unsigned i = 0; i < device->virtio->queue_count; i++) {
+        fprintf(out, "queue.%u.requests %" PRIu64 "\nqueue.%u.bytes %" PRIu64 "\n", i,
+                vdev_virtio_device_queue_taken(device->virtio, i), i,
+                device->operations->queue_bytes(device, i));
         fprintf(out, "queue.%u.kicks %" PRIu64 "\nqueue.%u.interrupts %" PRIu64 "\n", i,
                 session->kicks[i], i, session->interrupts[i]);
     }

@@ -20,8 +20,8 @@ static const char help[] =
     "\n"
     "Names: requests and bytes by kind; errors, those answered with an error; in_flight; "
     "latency_ns,\n"
-    "from the back-end to the file and back, of all requests so far; queue.N.kicks and\n"
-    "queue.N.interrupts since the device was made.\n"
+    "from the back-end to the file and back, of all requests so far; queue.N.requests, taken from\n"
+    "queue N, .bytes, .kicks and .interrupts. All count from when the device was made.\n"
     "\n"
     "exit status: 0, 1 failure, 2 usage\n";
 

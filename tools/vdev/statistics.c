@@ -43,6 +43,10 @@ static void completed(struct vdev_block_request *request, int status)
     statistics->requests[request->operation]++;
     if (status == VDEV_OK) {
         statistics->bytes[request->operation] += entry->bytes;
+        if (request->operation == VDEV_BLOCK_READ || request->operation == VDEV_BLOCK_WRITE) {
+            const struct vdev_block_backend_slot *slot = entry->request_owner;
+            statistics->queue_bytes[slot->queue] += entry->bytes;
+        }
     } else {
         statistics->errors++;
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A block device in front of another that counts what goes through, and how long it took. No
- * copies: a request is passed on as it is, its completion comes by here.
+ * copies: a request is passed on as it is, its completion comes by here. Its user is a back-end
+ * (vdev/backends/block.h), whose requests' owners are slots: those know their queues.
  */
 #ifndef VDEV_TOOL_STATISTICS_H
 #define VDEV_TOOL_STATISTICS_H
@@ -9,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <vdev/block.h>
+#include <vdev/backends/block.h>
 
 /* Buckets of a histogram of nanoseconds: eight to each power of two. */
 #define STATISTICS_BUCKETS (64 * 8)
@@ -29,6 +30,7 @@ struct statistics {
     struct statistics_entry *free;
     uint64_t requests[VDEV_BLOCK_WRITE_ZEROES_KEEP + 1];
     uint64_t bytes[VDEV_BLOCK_WRITE_ZEROES_KEEP + 1];
+    uint64_t queue_bytes[VDEV_BLOCK_BACKEND_QUEUES]; /* read and written */
     uint64_t errors;
     uint64_t in_flight;
     uint64_t latency_count;
