@@ -133,6 +133,8 @@ static void open_device(const char *path)
         .queue_count = 2,
         .queue_size_maximum = QUEUE_SIZE,
         .timeout_nanoseconds = 10 * SECOND,
+        /* As virtio_user, which does not ask for it: frames may be lost. */
+        .without = 1ull << VDEV_VHOST_USER_PROTOCOL_F_INFLIGHT_SHMFD,
     };
     struct vdev_host_error error;
 
