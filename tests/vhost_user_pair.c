@@ -382,7 +382,7 @@ static void frame_complete(struct vdev_net_frame *frame, int status)
     sent++;
 }
 
-START_TEST(a_network)
+static void check_network(uint64_t without)
 {
     static const struct vdev_net_operations operations = {.submit = wire_submit,
                                                           .poll = wire_poll,
@@ -402,6 +402,7 @@ START_TEST(a_network)
         .transmission_count = 4,
         .piece_count = 6,
         .control_queue_size = VDEV_NET_FRONTEND_CONTROL_QUEUE,
+        .address = {2, 0, 0, 0, 0, 1},
     };
 
     wire = (struct vdev_net){
@@ -422,21 +423,24 @@ START_TEST(a_network)
                                            }),
                      VDEV_OK);
     pair_new_session(&net_backend.device, 0);
-    ck_assert_int_eq(pair_connect(VDEV_VIRTIO_ID_NET, 3, 0), VDEV_OK);
+    ck_assert_int_eq(pair_connect(VDEV_VIRTIO_ID_NET, 3, without), VDEV_OK);
     ck_assert_int_eq(vdev_net_frontend_lay_out(&configuration, &memory), VDEV_OK);
     ck_assert_int_eq(vdev_net_frontend_init(&net_frontend, &configuration), VDEV_OK);
     net_frontend.net.client = (struct vdev_net_client){.accept = user_accept,
                                                        .delivered = user_delivered,
                                                        .writable = user_nothing,
                                                        .changed = user_nothing};
-    ck_assert_mem_eq(net_frontend.net.address, wire.address, 6);
+    ck_assert_mem_eq(net_frontend.net.address, without == 0 ? wire.address : configuration.address,
+                     6);
+    ck_assert_uint_eq(net_frontend.net.mtu, 1500);
+    ck_assert(net_frontend.net.link);
     struct vdev_buffer data = vdev_frontend_take(&memory.shared, 1518);
     for (unsigned length = 60; length <= 1514; length += 7) {
         struct vdev_net_frame frame = {
             .buffers = &data, .buffer_count = 1, .length = length, .complete = frame_complete};
         data.length = length;
         memset(data.pointer, (int)length, length);
-        memcpy(data.pointer, wire.address, 6);
+        memcpy(data.pointer, net_frontend.net.address, 6);
         memcpy((uint8_t *)data.pointer + 12, (uint8_t[]){0x08, 0x00}, 2);
         unsigned before = delivered;
         ck_assert_int_eq(vdev_net_submit(&net_frontend.net, &frame), VDEV_OK);
@@ -452,6 +456,18 @@ START_TEST(a_network)
     ck_assert_int_eq(vdev_net_frontend_stop(&net_frontend), VDEV_OK);
     pair_finish();
 }
+
+START_TEST(a_network)
+{
+    check_network(0);
+}
+END_TEST
+
+/* It offers an MTU and a link's state all the same, as DPDK's does. */
+START_TEST(a_network_without_a_configuration_space)
+{
+    check_network(1ull << VDEV_VHOST_USER_PROTOCOL_F_CONFIG);
+}
 END_TEST
 
 int main(void)
@@ -466,6 +482,7 @@ int main(void)
     tcase_add_test(tests, a_disk_that_comes_back_with_less);
     tcase_add_test(tests, a_console);
     tcase_add_test(tests, a_network);
+    tcase_add_test(tests, a_network_without_a_configuration_space);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

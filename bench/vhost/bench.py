@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""./run bench vhost: our block device by vhost-user beside qemu-storage-daemon's.
+"""./run bench vhost: our devices by vhost-user beside others'.
+
+The network's are in net.py. Block: our device beside qemu-storage-daemon's.
 
 Both serve an image of the same content, both are loaded by the same client, our own front-end, in
 turns: of each load so many rounds, which of the two is first changing from round to round. What
@@ -22,6 +24,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import net
 
 PEER = "qemu-storage-daemon"
 PEER_PACKAGE = "qemu-system-common"
@@ -172,7 +176,8 @@ def row(name, value, unit, peer_value, cost):
 
 def show(found):
     ratio = "-" if found["ratio"] is None else f"{found['ratio']:.2f}"
-    print(f"{found['name']:<36}{found['value']:>12,.1f}{found['peer_value']:>12,.1f}"
+    digits = 3 if found["unit"] == "Mpps" else 1
+    print(f"{found['name']:<36}{found['value']:>12,.{digits}f}{found['peer_value']:>12,.{digits}f}"
           f"  {found['unit']:<12}{ratio:>6}", flush=True)
     return found
 
@@ -206,6 +211,32 @@ def measure(arguments, servers):
     for what, values in (("idle", idle), ("after", loaded)):
         rows.append(show(row(f"vhost/block/resident-{what}", values[0], "KiB", values[1], True)))
     return rows
+
+
+def measure_block(arguments):
+    size = arguments.image * MIB
+    with tempfile.TemporaryDirectory(prefix="vdev-bench-", dir=place(size)) as folder:
+        servers = [Server("vdev", folder, ours_command(arguments)),
+                   Server(PEER, folder, peer_command(arguments))]
+        try:
+            make_images(servers, size)
+            for server in servers:
+                server.start()
+            return measure(arguments, servers)
+        finally:
+            for server in servers:
+                server.stop()
+
+
+def measure_net(arguments):
+    """No rows, with words, where there is no testpmd or only one processor."""
+    why = net.missing()
+    if why:
+        print(f"bench: no figures of the network: {why}", file=sys.stderr)
+        return []
+    print(f"{'':<36}{'vdev':>12}{net.PEER:>12}  {'':<12}{'ratio':>6}")
+    with tempfile.TemporaryDirectory(prefix="vdev-bench-") as folder:
+        return net.measure(arguments, folder, show)
 
 
 def ours_command(arguments):
@@ -246,8 +277,9 @@ def parse(argv):
     arguments = parser.parse_args(argv)
     if arguments.rounds < 1 or not 0.1 <= arguments.seconds <= 600 or arguments.image < 16:
         parser.error("at least 1 round, of 0.1 seconds to 600, on an image of 16 MiB or more")
-    if arguments.only and not any(arguments.only in load[0] for load in LOADS):
-        parser.error("no load has this in its name: " + " ".join(load[0] for load in LOADS))
+    names = [load[0] for load in (*LOADS, *net.LOADS)]
+    if arguments.only and not any(arguments.only in name for name in names):
+        parser.error("no load has this in its name: " + " ".join(names))
     if arguments.json and not os.path.isdir(os.path.dirname(os.path.abspath(arguments.json))):
         parser.error(f"{arguments.json}: no such folder")
     return arguments
@@ -265,21 +297,15 @@ def main(argv):
         if shutil.which(program) is None:
             print(f"bench: {program}: not there; {where}", file=sys.stderr)
             return 1
-    size = arguments.image * MIB
-    with tempfile.TemporaryDirectory(prefix="vdev-bench-", dir=place(size)) as folder:
-        servers = [Server("vdev", folder, ours_command(arguments)),
-                   Server(PEER, folder, peer_command(arguments))]
-        try:
-            make_images(servers, size)
-            for server in servers:
-                server.start()
-            rows = measure(arguments, servers)
-        except (Failure, OSError) as failure:
-            print(f"bench: {failure}", file=sys.stderr)
-            return 1
-        finally:
-            for server in servers:
-                server.stop()
+    rows = []
+    try:
+        if any(arguments.only is None or arguments.only in load[0] for load in LOADS):
+            rows += measure_block(arguments)
+        if net.wanted(arguments.only):
+            rows += measure_net(arguments)
+    except (Failure, net.Failure, OSError) as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
     if arguments.json:
         with open(arguments.json, "w") as file:
             json.dump(rows, file, indent=1)

@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include <linux/virtio_net.h>
+
 #include <vdev/status.h>
 #include <vdev/virtio.h>
 
@@ -94,11 +96,26 @@ static void set_status(struct vdev_virtio_driver *transport, uint32_t value)
     }
 }
 
+/*
+ * Features that only say what is in the configuration space. DPDK's network device offers some
+ * though it has none that could be asked for, since QEMU answers for it there.
+ */
+static uint64_t features_of_space(const struct vdev_vhost_user_driver *driver)
+{
+    if (driver->driver.id != VDEV_VIRTIO_ID_NET ||
+        vdev_vhost_user_driver_has(driver, VDEV_VHOST_USER_PROTOCOL_F_CONFIG)) {
+        return 0;
+    }
+    return 1ull << VIRTIO_NET_F_MTU | 1ull << VIRTIO_NET_F_MAC | 1ull << VIRTIO_NET_F_STATUS |
+           1ull << VIRTIO_NET_F_MQ | 1ull << VIRTIO_NET_F_RSS | 1ull << VIRTIO_NET_F_HASH_REPORT |
+           1ull << VIRTIO_NET_F_SPEED_DUPLEX;
+}
+
 static uint64_t features(struct vdev_virtio_driver *transport)
 {
     struct vdev_vhost_user_driver *driver = driver_of(transport);
 
-    return driver->lost ? 0 : driver->offered & ~FEATURES_NOT_OURS;
+    return driver->lost ? 0 : driver->offered & ~(FEATURES_NOT_OURS | features_of_space(driver));
 }
 
 static void set_features(struct vdev_virtio_driver *transport, uint64_t value)

@@ -23,6 +23,7 @@ required_packages=(
     libc6-dev-armhf-cross
     qemu-system-arm
     qemu-system-x86
+    dpdk-dev
     python3
     dpkg-dev
 )
