@@ -23,14 +23,18 @@ required_packages=(
     libc6-dev-armhf-cross
     qemu-system-arm
     qemu-system-x86
-    dpdk-dev
     python3
     dpkg-dev
 )
 
+# What a test or a bench is the better for, and goes without if it cannot be had.
+optional_packages=(
+    dpdk-dev
+)
+
 missing_packages() {
     local package
-    for package in "${required_packages[@]}"; do
+    for package in "$@"; do
         [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
             echo "$package"
     done
@@ -43,7 +47,7 @@ ensure_packages() {
         echo "run: this needs Debian 12: there is no dpkg-query here" >&2
         return 1
     fi
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "${required_packages[@]}")
     [ "${#missing[@]}" -eq 0 ] && return 0
     if [ "$(id -u)" -ne 0 ]; then
         echo "sudo apt-get install --no-install-recommends ${missing[*]}" >&2
@@ -54,9 +58,25 @@ ensure_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${missing[@]}" &&
         return 0
     # Which one could not be had: the same question to each by itself names it.
-    for package in $(missing_packages); do
+    for package in $(missing_packages "${required_packages[@]}"); do
         apt-get install --yes --no-install-recommends --download-only "$package" >/dev/null 2>&1 ||
             echo "run: package $package could not be fetched (no network?)" >&2
     done
     return 1
+}
+
+# As root, what is missing of the optional ones; a line if that does not work, and no failure.
+ensure_optional_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "${optional_packages[@]}")
+    [ "${#missing[@]}" -eq 0 ] && return 0
+    if [ "$(id -u)" -eq 0 ]; then
+        echo "setup: installing what some tests compare with: ${missing[*]}"
+        DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+            "${missing[@]}" >/dev/null 2>&1 && return 0
+        apt-get update >/dev/null 2>&1
+        DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
+            "${missing[@]}" >/dev/null 2>&1 && return 0
+    fi
+    echo "setup: going on without ${missing[*]}: what compares with it is left out"
 }
