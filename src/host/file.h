@@ -49,6 +49,7 @@ struct vdev_host_file {
     struct vdev_host_file_configuration configuration;
     int descriptor;
     bool is_device;
+    bool in_memory; /* on a tmpfs: there is nothing to wait for */
     size_t memory_alignment; /* of buffers, for O_DIRECT; 1: any */
     unsigned depth;
     struct file_operation *operations;
@@ -87,6 +88,9 @@ void vdev_host_file_serve(struct vdev_host_file *file);
 
 /* Do all of an operation now. 0 or a negative errno. */
 int vdev_host_file_call(struct vdev_host_file *file, struct file_operation *operation);
+
+/* Read as much as is in the page cache, without waiting. True: that was all of it. */
+bool vdev_host_file_read_cached(struct vdev_host_file *file, struct file_operation *operation);
 
 /* The mode of fallocate for a discard or write zeroes. */
 int vdev_host_file_fallocate_mode(enum vdev_block_operation operation);

@@ -211,14 +211,41 @@ static void schedule(struct vdev_host_file *file)
 
 /* ---- the class ---- */
 
+#ifdef VDEV_HOST_URING
+/* What is in the page cache is had by one call sooner than by io_uring and its completion. */
+static bool is_cached_read(const struct vdev_host_file *file,
+                           const struct file_operation *operation)
+{
+    return operation->request->operation == VDEV_BLOCK_READ && !file->configuration.direct;
+}
+#endif
+
 static void queue(struct vdev_host_file *file, struct file_operation *operation)
 {
 #ifdef VDEV_HOST_URING
-    if (file->uring && vdev_host_file_uring_queue(file, operation)) {
+    if (file->uring && !is_cached_read(file, operation) &&
+        vdev_host_file_uring_queue(file, operation)) {
         return;
     }
 #endif
     put(&file->calls, operation);
+}
+
+/* One that was put off to the turn's end, by a call: all of it, or what the page cache has. */
+static void call(struct vdev_host_file *file, struct file_operation *operation)
+{
+#ifdef VDEV_HOST_URING
+    if (file->uring && is_cached_read(file, operation)) {
+        if (vdev_host_file_read_cached(file, operation)) {
+            vdev_host_file_finish(file, operation, 0);
+            return;
+        }
+        if (vdev_host_file_uring_queue(file, operation)) {
+            return;
+        }
+    }
+#endif
+    vdev_host_file_finish(file, operation, vdev_host_file_call(file, operation));
 }
 
 static int submit(struct vdev_block *block, struct vdev_block_request *request)
@@ -267,7 +294,7 @@ static bool poll_once(struct vdev_host_file *file, bool wait)
     struct file_list calls = file->calls;
     file->calls.first = NULL;
     for (struct file_operation *operation; (operation = take(&calls)) != NULL;) {
-        vdev_host_file_finish(file, operation, vdev_host_file_call(file, operation));
+        call(file, operation);
     }
 #ifdef VDEV_HOST_URING
     if (file->uring) {

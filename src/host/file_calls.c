@@ -37,6 +37,14 @@ static int move(struct vdev_host_file *file, struct file_operation *operation)
     return 0;
 }
 
+bool vdev_host_file_read_cached(struct vdev_host_file *file, struct file_operation *operation)
+{
+    ssize_t bytes = preadv2(file->descriptor, operation->vectors, (int)operation->vector_count,
+                            (off_t)operation->offset, file->in_memory ? 0 : RWF_NOWAIT);
+
+    return bytes > 0 && !vdev_host_file_advance(operation, (size_t)bytes);
+}
+
 /* Where nothing else makes zeros. */
 static int write_zeros(const struct vdev_host_file *file, uint64_t offset, uint64_t left)
 {

@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -252,5 +254,7 @@ int vdev_host_file_open_image(struct vdev_host_file *file, struct vdev_host_erro
     if (fcntl(file->descriptor, F_SETFL, flags & ~O_NONBLOCK) != 0) {
         return fail(file, error, strerror(errno));
     }
+    struct statfs about;
+    file->in_memory = fstatfs(file->descriptor, &about) == 0 && about.f_type == TMPFS_MAGIC;
     return describe(file, error) != 0 || lock_image(file, error) != 0 ? -1 : 0;
 }
