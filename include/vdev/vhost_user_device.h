@@ -86,7 +86,6 @@ struct vdev_vhost_user_device {
     uint64_t protocol_offered;
     uint64_t protocol_accepted;
     bool features_set;
-    bool owned;
     uint64_t features;
     struct vdev_vhost_user_queue queues[VDEV_VHOST_USER_QUEUES];
     struct vdev_vhost_user_slot slots[VDEV_VHOST_USER_MEM_SLOTS];

@@ -126,16 +126,11 @@ static vdev_vhost_user_reason get_queue_count(struct vdev_vhost_user_exchange *e
 
 /* ---- owner, reset, status ---- */
 
-static vdev_vhost_user_reason set_owner(struct vdev_vhost_user_exchange *exchange)
+/* SET_OWNER, and RESET_OWNER, of which the protocol wants the same: there is one other end, and it
+ * need not say so. */
+static vdev_vhost_user_reason ignore(struct vdev_vhost_user_exchange *exchange)
 {
-    exchange->session->owned = true;
-    return NULL;
-}
-
-/* What it was for is disputed; the protocol wants it ignored. */
-static vdev_vhost_user_reason reset_owner(struct vdev_vhost_user_exchange *exchange)
-{
-    exchange->session->owned = false;
+    (void)exchange;
     return NULL;
 }
 
@@ -287,8 +282,8 @@ struct handler {
 static const struct handler handlers[] = {
     [VDEV_VHOST_USER_GET_FEATURES] = {get_features, 0, false},
     [VDEV_VHOST_USER_SET_FEATURES] = {set_features, 0, false},
-    [VDEV_VHOST_USER_SET_OWNER] = {set_owner, 0, false},
-    [VDEV_VHOST_USER_RESET_OWNER] = {reset_owner, 0, false},
+    [VDEV_VHOST_USER_SET_OWNER] = {ignore, 0, false},
+    [VDEV_VHOST_USER_RESET_OWNER] = {ignore, 0, false},
     [VDEV_VHOST_USER_SET_MEM_TABLE] = {vdev_vhost_user_set_memory_table, 0, false},
     [VDEV_VHOST_USER_SET_VRING_NUM] = {vdev_vhost_user_set_ring_size, 0, false},
     [VDEV_VHOST_USER_SET_VRING_ADDR] = {vdev_vhost_user_set_ring_address, 0, false},
@@ -455,5 +450,4 @@ void vdev_vhost_user_device_disconnect(struct vdev_vhost_user_device *session)
     session->protocol_accepted = 0;
     session->features = 0;
     session->features_set = false;
-    session->owned = false;
 }
